@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the kernel side knows of a process: the value of the map `processes`, keyed by tgid. Written by user space when it
+ * sees mappings, copied to the child by the fork program, deleted by exec and exit. */
+#pragma once
+
+#include "bpf/abi/python_layout.h"
+
+struct process_entry {
+    struct python_process python; /* python.layout == NO_PYTHON_LAYOUT: no runtime found */
+    uint32_t ranges_first;        /* index of its first code_range */
+    uint32_t ranges_count;
+    uint32_t flags; /* enum process_flag */
+    uint32_t reserved;
+};
+#define NO_PYTHON_LAYOUT 0xffffffffu
+ABI_ASSERT(sizeof(struct process_entry) == 80, "process_entry");
+
+enum process_flag {
+    PROCESS_WATCHED = 1 << 0, /* a target (-p and its children, or the command) */
+};
+
+#define MAX_PROCESSES 32768

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the walker must know of one CPython build: offsets of fields in bytes, and where the current thread state is found.
+ * One per distinct runtime file, shared by all its processes; addresses that differ per process are in python_process.
+ * Numbers come from userspace/python/layouts/ (one file per minor version) or from the runtime's own debug-offsets table.
+ */
+#pragma once
+
+#include "bpf/abi/types.h"
+
+#define LAYOUT_ABSENT 0xffff /* a field this version does not have */
+
+enum frame_style {
+    FRAME_STYLE_OBJECT = 1,      /* 2.7 - 3.10: PyFrameObject linked by f_back, int f_lasti */
+    FRAME_STYLE_INTERPRETER = 2, /* 3.11+: _PyInterpreterFrame linked by previous, instruction pointer */
+};
+
+enum boundary_style {
+    BOUNDARY_EVERY_FRAME = 1, /* 2.7 - 3.9: one evaluator per frame, no address */
+    BOUNDARY_CFRAME_EACH = 2, /* 3.10: the k-th cframe belongs to the k-th frame */
+    BOUNDARY_CFRAME_ENTRY = 3,/* 3.11: the k-th cframe belongs to the k-th frame with is_entry */
+    BOUNDARY_SHIM = 4,        /* 3.12+: a frame with owner >= shim_owner on the C stack */
+};
+
+/* How python_process.thread_state_* is to be used. */
+enum thread_state_source {
+    THREAD_STATE_TLS = 1 << 0,        /* *(tp + tls_offset) is the current thread state, 0 while the GIL is released (3.12+) */
+    THREAD_STATE_TLS_MODULE = 1 << 1, /* same, in a library loaded late: through the DTV of tls_module */
+    THREAD_STATE_KEY = 1 << 2,        /* pthread_getspecific(key) (3.6 - 3.14) */
+    THREAD_STATE_TLS_GILSTATE = 1 << 3, /* 3.15: TLS variable that is kept while the GIL is released */
+    THREAD_STATE_CURRENT = 1 << 4,    /* *(current_address): the GIL holder's (2.7 - 3.11), valid if it is this thread's */
+    THREAD_STATE_BY_TID = 1 << 5,     /* table filled by user space */
+};
+
+struct python_layout {
+    uint8_t major;
+    uint8_t minor;
+    uint8_t frame_style;    /* enum frame_style */
+    uint8_t boundary_style; /* enum boundary_style */
+    uint8_t shim_owner;     /* owner >= this: not a Python frame; 0 if there is no owner field */
+    uint8_t lasti_shift;    /* f_lasti << this = byte offset (3.10: 1) */
+    uint8_t debug_build;
+    uint8_t free_threaded;
+    uint64_t code_mask; /* AND with a frame's code pointer (3.14+: clears the stackref tag) */
+
+    struct {
+        uint16_t interp;
+        uint16_t frame;      /* frame (<= 3.10), cframe (3.11, 3.12), current_frame (3.13+) */
+        uint16_t cframe;     /* 3.10: head of the cframe chain */
+        uint16_t base_frame; /* 3.15 */
+        uint16_t thread_id;
+        uint16_t native_thread_id;
+        uint16_t status;
+        uint16_t holds_gil;
+    } thread_state;
+
+    struct {
+        uint16_t current_frame; /* 3.11, 3.12 */
+        uint16_t previous;      /* 3.10 - 3.12 */
+    } cframe;
+
+    struct {
+        uint16_t code;
+        uint16_t previous;
+        uint16_t instruction; /* f_lasti (int), prev_instr or instr_ptr (pointer) */
+        uint16_t owner;       /* or is_entry in 3.11: see entry */
+        uint16_t entry;       /* 3.11: is_entry */
+        uint16_t is_generator;/* <= 3.10: f_gen, non-NULL in a generator */
+        uint16_t localsplus;  /* first local */
+        uint16_t first_read;  /* the walker reads [first_read, first_read + read_bytes) of each frame; read_bytes <= 128 */
+        uint16_t read_bytes;
+        uint16_t tlbc_index;  /* free-threaded */
+    } frame;
+
+    struct {
+        uint16_t flags;
+        uint16_t first_line;
+        uint16_t file_name;
+        uint16_t name;
+        uint16_t qualified_name; /* 3.11+ */
+        uint16_t line_table;
+        uint16_t first_traceable;
+        uint16_t instructions; /* co_code_adaptive, inline (3.11+) */
+        uint16_t variable_names;
+        uint16_t read_bytes; /* the walker reads the first read_bytes of the object; <= 256 */
+        uint16_t tlbc;       /* free-threaded 3.14+ */
+    } code;
+
+    struct {
+        uint16_t type;
+        uint16_t var_size; /* ob_size */
+        uint16_t type_name;
+    } object;
+
+    struct {
+        uint16_t length;
+        uint16_t state;
+        uint16_t ascii_data;
+        uint16_t compact_data;
+        uint16_t bytes_data;
+        uint8_t kind_shift; /* (state >> kind_shift) & 7: bytes per character */
+        uint8_t is_bytes;   /* 2.7: names are byte strings */
+        uint32_t compact_bit;
+        uint32_t ascii_bit;
+    } text;
+    uint16_t tuple_items;
+    uint16_t reserved[3];
+};
+ABI_ASSERT(sizeof(struct python_layout) == 112, "python_layout");
+
+#define MAX_PYTHON_LAYOUTS 512
+
+/* What of a Python runtime differs per process. Value of the map `processes`, which forks copy to the child. */
+struct python_process {
+    uint32_t layout;      /* index into the map `python_layouts` */
+    uint32_t sources;     /* enum thread_state_source, tried in the order of section "thread state" in docs/cpython.md */
+    int64_t tls_offset;   /* from the thread pointer, or within tls_module's block */
+    int64_t tls_gilstate_offset;
+    uint32_t tls_module;
+    int32_t key;          /* -1: read from key_address once initialized */
+    uint64_t key_address; /* mapped address of the int key */
+    uint64_t current_address;
+    uint64_t code_type;   /* mapped address of PyCode_Type */
+    uint32_t libc;        /* enum libc_kind */
+    uint32_t reserved;
+};
+ABI_ASSERT(sizeof(struct python_process) == 64, "python_process");
+
+enum libc_kind { LIBC_GLIBC = 0, LIBC_MUSL = 1 };

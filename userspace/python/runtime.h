@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one ELF file says about the CPython runtime inside it: version, layout, and where the walker finds the thread state.
+// Computed once per build id; a process adds only its load bias (docs/cpython.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/addresses.h"
+#include "base/result.h"
+#include "bpf/abi/python_layout.h"
+#include "elf/elf_file.h"
+
+namespace pyebpf::python {
+
+struct Version {
+    int major = 0;
+    int minor = 0;
+    int micro = -1;  // -1: not known
+    [[nodiscard]] std::string to_string() const;  // "3.13.5", "3.9"
+};
+
+struct CodeRange {
+    StatedAddress begin;
+    StatedAddress end;
+};
+
+struct Runtime {
+    Version version;
+    python_layout layout{};
+    std::vector<CodeRange> eval_ranges;  // the bytecode loop, its cold parts included
+    StatedAddress code_type;             // PyCode_Type
+    StatedAddress runtime_state;         // _PyRuntime; 0 for 2.7 and 3.6
+    StatedAddress interpreters_head;     // address of the pointer to the first PyInterpreterState
+    // Offsets in PyInterpreterState / PyThreadState that only user space needs.
+    uint32_t interpreter_next = 0;
+    uint32_t interpreter_threads = 0;
+    uint32_t thread_next = 0;
+
+    // How to find the thread state; each is set if it could be decoded (enum thread_state_source).
+    uint32_t sources = 0;
+    // Static executable or start-up library: offset from the thread pointer if the file is the main executable (is_tls_executable),
+    // else offset within the module's TLS block.
+    bool tls_is_static = false;
+    int64_t tls_offset = 0;
+    int64_t tls_gilstate_offset = 0;
+    StatedAddress tls_module_slot;  // GOT slot that holds the TLS module id at run time; 0 if tls_is_static
+    StatedAddress key_address;      // int pthread key (3.6 - 3.14); key_initialized_address 4 before in 3.7+
+    StatedAddress current_address;  // pointer to the GIL holder's thread state (<= 3.11)
+};
+
+// Why a file that contains a Python runtime cannot be profiled.
+struct Unsupported {
+    Version version;
+    std::string reason;  // "CPython 3.16 is newer than this pyebpf knows (2.7, 3.6 to 3.15)"
+};
+
+struct Inspection {
+    bool is_python = false;                    // has a runtime in it
+    std::shared_ptr<const Runtime> runtime;    // set if it can be profiled
+    std::optional<Unsupported> unsupported;    // set if not
+};
+
+// path_hint: the name the file is mapped under; used only where the file itself does not tell its version.
+[[nodiscard]] Inspection inspect(const elf::ElfFile& file, std::string_view path_hint);
+
+}  // namespace pyebpf::python
