@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "output/columns.h"
+#include "output/function_totals.h"
+#include "output/names.h"
+
+namespace pyebpf::output {
+
+namespace {
+
+using profile::Frame;
+using profile::FrameKind;
+using profile::Profile;
+
+// Select Graphic Rendition of ECMA-48; nothing if colors are off.
+class Style {
+  public:
+    explicit Style(bool color) : color_(color) {}
+    [[nodiscard]] std::string bold(std::string_view text) const { return wrap("1", text); }
+    [[nodiscard]] std::string dim(std::string_view text) const { return wrap("2", text); }
+    [[nodiscard]] std::string warning(std::string_view text) const { return wrap("33", text); }
+    [[nodiscard]] std::string python(std::string_view text) const { return wrap("33", text); }
+    [[nodiscard]] std::string kernel(std::string_view text) const { return wrap("35", text); }
+    [[nodiscard]] std::string native(std::string_view text) const { return wrap("34", text); }
+
+  private:
+    [[nodiscard]] std::string wrap(std::string_view code, std::string_view text) const {
+        return color_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+    }
+    bool color_;
+};
+
+std::string grouped(uint64_t value) {
+    std::string digits = std::to_string(value);
+    for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+    return digits;
+}
+
+std::string count_of(uint64_t count, std::string_view one, std::string_view many) {
+    return fmt::format("{} {}", grouped(count), count == 1 ? one : many);
+}
+
+// "function" and "(file:line)" or "(module)", together within `width`: the directory goes first,
+// then the middle of the name.
+std::string function_text(const Profile& profile, const Frame& function, size_t width,
+                          const Style& style) {
+    std::string name = name_text(profile.text(function.function));
+    if (name.empty()) name = "[unknown]";
+    const bool has_file = function.file.value != 0;
+    const std::string where = name_text(profile.text(has_file ? function.file : function.module));
+    const std::string line =
+        has_file && function.first_line != 0 ? fmt::format(":{}", function.first_line) : "";
+    std::string place = where.empty() ? "" : fmt::format("({}{})", where, line);
+    if (!place.empty() && columns(name) + 1 + columns(place) > width) {
+        const size_t slash = where.rfind('/');
+        if (slash != std::string::npos)
+            place = fmt::format("({}{})", where.substr(slash + 1), line);
+    }
+    if (!place.empty() && columns(name) + 1 + columns(place) > width) {
+        place = shortened(place, std::max(width / 3, width - std::min(width, columns(name) + 1)));
+    }
+    const size_t taken = place.empty() ? 0 : columns(place) + 1;
+    name = shortened(name, width - std::min(width, taken));
+    const auto color_name = [&]() {
+        switch (function.kind) {
+            case FrameKind::kPython: return style.python(name);
+            case FrameKind::kKernel: return style.kernel(name);
+            case FrameKind::kNative: return style.native(name);
+            case FrameKind::kInterpreter:
+            case FrameKind::kMarker: return name;
+        }
+        return name;
+    };
+    return place.empty() ? color_name() : color_name() + " " + style.dim(place);
+}
+
+std::string percent(double part, double whole) {
+    return fmt::format("{:5.1f} %", whole > 0 ? 100 * part / whole : 0);
+}
+
+std::string headline(const Profile& profile) {
+    std::set<uint32_t> threads;
+    for (const auto& sample : profile.samples) threads.insert(sample.thread.value);
+    std::set<uint32_t> processes;
+    std::set<uint32_t> pythons;
+    for (const uint32_t thread : threads) {
+        if (thread >= profile.threads.size()) continue;
+        const uint32_t process = profile.threads[thread].process.value;
+        processes.insert(process);
+        if (process < profile.processes.size() && profile.processes[process].python.value != 0)
+            pythons.insert(process);
+    }
+    return fmt::format(
+        "{} in {:.1f} s: {} ({} Python), {}", count_of(profile.samples.size(), "sample", "samples"),
+        profile.duration_seconds(), count_of(processes.size(), "process", "processes"),
+        grouped(pythons.size()), count_of(threads.size(), "thread", "threads"));
+}
+
+std::string loss_text(const Profile& profile, size_t width, const Style& style) {
+    size_t digits = 0;
+    for (const auto& statistic : profile.statistics) {
+        if (statistic.loss && statistic.value != 0)
+            digits = std::max(digits, grouped(statistic.value).size());
+    }
+    if (digits == 0) return style.dim("complete: nothing was lost") + "\n";
+    std::string text = style.warning("not complete:") + "\n";
+    for (const auto& statistic : profile.statistics) {
+        if (!statistic.loss || statistic.value == 0) continue;
+        std::string lead = fmt::format("  {:>{}}  ", grouped(statistic.value), digits);
+        const size_t indent = lead.size();
+        const std::string meaning =
+            printable(statistic.text.empty() ? statistic.name : statistic.text);
+        for (const std::string& line : wrapped(meaning, width - std::min(indent, width / 2))) {
+            text += lead + line + "\n";
+            lead = std::string(indent, ' ');
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string summary(const Profile& profile, const SummaryOptions& options) {
+    const size_t width = std::max(options.width, kSmallestWidth);
+    const Style style(options.color);
+    const FunctionTotals totals = function_totals(profile);
+
+    std::string text;
+    for (const std::string& line : wrapped(headline(profile), width))
+        text += style.bold(line) + "\n";
+    const auto add_table = [&](std::string_view title,
+                               const std::vector<FunctionTotal>& functions) {
+        if (functions.empty()) return;
+        text += fmt::format("\n{}\n", style.bold(fmt::format("   self    total  {}", title)));
+        for (const FunctionTotal& row : functions) {
+            const std::string numbers = fmt::format("{} {}  ", percent(row.self, totals.ticks),
+                                                    percent(row.total, totals.ticks));
+            text += numbers + function_text(profile, row.function, width - numbers.size(), style) +
+                    "\n";
+        }
+    };
+    add_table("function, by self", totals.top_by_self(profile, options.top_functions));
+    add_table("function, by total", totals.top_by_total(profile, options.top_functions));
+    return text + "\n" + loss_text(profile, width, style);
+}
+
+}  // namespace pyebpf::output
