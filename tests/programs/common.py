@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test program needs: arguments, clocks and the signal that the busy phase begins.
+
+All programs run under CPython 2.7 and 3.6 to 3.15 (a program that needs more says so). Their first argument is how long
+the busy phase lasts, in seconds; they print "ready" before it and exit with 0.
+"""
+import json
+import os
+import sys
+import time
+
+clock = getattr(time, "monotonic", time.time)
+
+if hasattr(time, "clock_gettime"):
+
+    def thread_cpu_clock():
+        """CPU time of the calling thread, seconds."""
+        return time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
+
+else:
+    import resource
+
+    RUSAGE_THREAD = 1  # getrusage(2); the name is missing in 2.7's module
+
+    def thread_cpu_clock():
+        """CPU time of the calling thread, seconds."""
+        usage = resource.getrusage(RUSAGE_THREAD)
+        return usage.ru_utime + usage.ru_stime
+
+
+def seconds_argument(default=1.0):
+    return float(sys.argv[1]) if len(sys.argv) > 1 else default
+
+
+def int_argument(index, default):
+    return int(sys.argv[index]) if len(sys.argv) > index else default
+
+
+def say(text):
+    """One line in one write: lines of several processes do not mix."""
+    sys.stdout.flush()
+    os.write(1, (text + "\n").encode("ascii"))
+
+
+def ready():
+    say("ready")
+
+
+def report(facts):
+    """The last line of a program that measures itself: one JSON object."""
+    say(json.dumps(facts, sort_keys=True))

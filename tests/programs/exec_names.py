@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""exec_names.py SECONDS: functions made by exec() one after the other, each freed before the next is made.
+
+Number i is named generation_i, its file is <generated-i> and its first line is i + 1, so a name that was kept from an earlier
+code object at the same address cannot pass. Reports how often an address came back.
+"""
+import gc
+
+from common import clock, ready, report, seconds_argument
+
+SOURCE = """%(lines)sdef generation_%(index)d(clock, end):
+    while clock() < end:
+        pass
+"""
+LIFE_SECONDS = 0.03
+
+
+def make(index):
+    namespace = {}
+    source = SOURCE % {"lines": "\n" * index, "index": index}
+    exec(compile(source, "<generated-%d>" % index, "exec"), namespace)
+    return namespace["generation_%d" % index]
+
+
+def run_generation(index):
+    function = make(index)
+    function(clock, clock() + LIFE_SECONDS)
+    return id(function.__code__)
+
+
+def main():
+    ready()
+    end = clock() + seconds_argument()
+    addresses = []
+    while clock() < end:
+        addresses.append(run_generation(len(addresses)))
+        gc.collect()
+    report({"generations": len(addresses), "reused": len(addresses) - len(set(addresses))})
+
+
+if __name__ == "__main__":
+    main()

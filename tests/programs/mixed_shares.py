@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mixed_shares.py SECONDS [SEED]: functions whose true shares of the CPU time the program measures itself.
+
+mix() calls one of four functions after the other, in bursts of random length and order (a fixed rhythm could beat with
+the sampling clock), reads the CPU clock of the thread between the bursts and reports each function's share of the time spent
+in mix().
+"""
+import random
+import zlib
+
+from common import clock, int_argument, ready, report, seconds_argument, thread_cpu_clock
+
+DATA = b"The quick brown fox jumps over the lazy dog. " * 200
+
+
+def heavy(count):
+    total = 0
+    for i in range(count):
+        total += i * i
+    return total
+
+
+def medium(count):
+    text = ""
+    for i in range(count):
+        text = "%s%d" % (text[:10], i)
+    return text
+
+
+def light(count):
+    values = {}
+    for i in range(count):
+        values[i & 255] = i
+    return values
+
+
+def native(count):
+    for _ in range(count >> 9):
+        zlib.crc32(zlib.compress(DATA, 6))
+
+
+#           function, weight in the random choice
+CHOICES = [heavy] * 6 + [medium] * 2 + [light] * 2 + [native] * 2
+
+
+def mix(end, choice, length):
+    cpu_seconds = dict((function.__name__, 0.0) for function in CHOICES)
+    begin = before = thread_cpu_clock()
+    while clock() < end:
+        function = choice(CHOICES)
+        function(length(2000, 20000))
+        after = thread_cpu_clock()
+        cpu_seconds[function.__name__] += after - before
+        before = after
+    return cpu_seconds, before - begin
+
+
+def main():
+    generator = random.Random(int_argument(2, 1))
+    ready()
+    cpu_seconds, total = mix(clock() + seconds_argument(), generator.choice, generator.randint)
+    shares = dict((name, seconds / total) for name, seconds in cpu_seconds.items())
+    report({"cpu_seconds": total, "shares": shares})
+
+
+if __name__ == "__main__":
+    main()
