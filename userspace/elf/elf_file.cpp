@@ -289,11 +289,12 @@ std::span<const uint8_t> ElfFile::at(StatedAddress address, uint64_t size) const
     return {};
 }
 
-std::span<const uint8_t> ElfFile::from_address(StatedAddress address) const {
+std::span<const uint8_t> ElfFile::bytes_from(StatedAddress address, uint64_t max_size) const {
     for (const Segment& segment : segments_) {
         if (segment.type != PT_LOAD || address < segment.address) continue;
         const uint64_t into = address - segment.address;
-        if (into < segment.file_size) return at(address, segment.file_size - into);
+        if (into < segment.file_size)
+            return at(address, std::min(max_size, segment.file_size - into));
     }
     return {};
 }

@@ -90,6 +90,10 @@ class ElfFile {
     // The size bytes of file contents at a stated address; empty unless one PT_LOAD covers all of
     // them.
     [[nodiscard]] std::span<const uint8_t> at(StatedAddress address, uint64_t size) const;
+    // From a stated address to the end of the PT_LOAD segment's file contents, at most max_size
+    // bytes.
+    [[nodiscard]] std::span<const uint8_t> bytes_from(StatedAddress address,
+                                                      uint64_t max_size) const;
     [[nodiscard]] std::optional<uint64_t> read_u64(StatedAddress address) const;
 
     // Bias of a process that maps file offset `offset` at `mapped`, the start of an executable
@@ -156,8 +160,6 @@ class ElfFile {
     [[nodiscard]] const Section* section_of_type(uint32_t type) const;
     [[nodiscard]] std::span<const uint8_t> dynamic_entries() const;
     [[nodiscard]] std::span<const uint8_t> dynamic_strings() const;
-    // From a stated address to the end of the PT_LOAD segment's file contents.
-    [[nodiscard]] std::span<const uint8_t> from_address(StatedAddress address) const;
     [[nodiscard]] SymbolTable symbol_table(const Section* table) const;
     [[nodiscard]] SymbolTable dynamic_symbols() const;
     [[nodiscard]] uint64_t count_dynamic_symbols() const;

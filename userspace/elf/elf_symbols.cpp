@@ -14,6 +14,9 @@ namespace pyebpf::elf {
 
 namespace {
 
+// The size of a hash table is not stored where there are no sections; a million symbols take 8 MB.
+constexpr uint64_t kMaxHashTableBytes = uint64_t{16} << 20;
+
 struct GnuHashHeader {
     uint32_t buckets;
     uint32_t first_symbol;
@@ -180,7 +183,7 @@ uint64_t ElfFile::count_dynamic_symbols() const {
 std::span<const uint8_t> ElfFile::hash_table(uint32_t section_type, uint64_t address) const {
     if (const Section* table = section_of_type(section_type)) return section_bytes(*table);
     if (address == 0) return {};
-    return from_address({address});
+    return bytes_from({address}, kMaxHashTableBytes);
 }
 
 std::optional<Symbol> ElfFile::find_symbol(std::string_view name) const {

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elf/unwind_table.h"
+
+#include <elf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "elf/call_frame_program.h"
+#include "elf/frame_entries.h"
+#include "elf/unwind_pages.h"
+#include "elf/unwind_rule_x86_64.h"
+
+namespace pyebpf::elf {
+
+namespace {
+
+constexpr uint64_t kPageBytes = uint64_t{1} << UNWIND_PAGE_SHIFT;
+constexpr uint64_t kEndOfPages = kPageBytes << 32;  // page numbers have 32 bits
+// The code model of x86-64 allows 2 GiB, the largest browsers have 200 MiB. Bounds the index of a
+// sparse file.
+constexpr uint64_t kMaxExecutableBytes = uint64_t{1} << 30;
+// Functions are aligned to 16 bytes. In smaller holes there is only padding, and the rule before
+// stays in force.
+constexpr uint64_t kMinHoleBytes = 16;
+constexpr size_t kMinTableWords = 1024;
+
+struct CodeRange {
+    StatedAddress begin;
+    StatedAddress end;
+};
+
+// Executable segments with file contents, sorted; those that share or touch a page are one range.
+std::vector<CodeRange> executable_ranges(const ElfFile& file) {
+    std::vector<CodeRange> ranges;
+    for (const Segment& segment : file.segments()) {
+        if (segment.type != PT_LOAD || (segment.flags & PF_X) == 0 || segment.file_size == 0)
+            continue;
+        const StatedAddress end = segment.address + segment.file_size;
+        if (end.value > kEndOfPages) continue;
+        ranges.push_back({segment.address, end});
+    }
+    std::sort(ranges.begin(), ranges.end(),
+              [](const CodeRange& a, const CodeRange& b) { return a.begin < b.begin; });
+    std::vector<CodeRange> merged;
+    for (const CodeRange& range : ranges) {
+        const bool is_near = !merged.empty() && range.begin.value / kPageBytes <=
+                                                    (merged.back().end.value - 1) / kPageBytes + 1;
+        if (is_near) {
+            merged.back().end = std::max(merged.back().end, range.end);
+        } else {
+            merged.push_back(range);
+        }
+    }
+    return merged;
+}
+
+// Fills pages with the rules of one file's descriptions, one after the other.
+class Compiler {
+  public:
+    explicit Compiler(const FrameEntries& entries)
+        : entries_(entries), programs_(entries, kFrameRegistersX86_64) {}
+
+    void compile(const CodeRange& range, std::span<const Description> descriptions,
+                 UnwindPages& pages) {
+        StatedAddress covered = range.begin;
+        for (const Description& description : descriptions) {
+            if (description.begin - covered >= kMinHoleBytes) pages.set(covered, kNone);
+            covered = std::min(description.end, range.end);
+            add(description, covered, pages);
+        }
+        if (covered < range.end) pages.set(covered, kNone);
+    }
+
+    [[nodiscard]] const UnwindTableStatistics& statistics() const { return statistics_; }
+
+  private:
+    static constexpr unwind_rule kNone{.cfa_kind = CFA_NONE};
+
+    void add(const Description& description, StatedAddress end, UnwindPages& pages) {
+        const uint64_t return_register = entries_.common(description.common).return_register;
+        rows_.clear();
+        const bool is_good = programs_.run(description, [&](StatedAddress pc, const FrameRow& row) {
+            rows_.push_back({pc, unwind_rule_x86_64(row, return_register)});
+        });
+        ++(is_good ? statistics_.descriptions : statistics_.bad_descriptions);
+        if (!is_good) {
+            pages.set(description.begin, kNone);
+            return;
+        }
+        for (const auto& [pc, rule] : rows_) {
+            if (pc < end) pages.set(pc, rule);
+        }
+    }
+
+    const FrameEntries& entries_;
+    CallFramePrograms programs_;
+    std::vector<std::pair<StatedAddress, unwind_rule>> rows_;  // of one description
+    UnwindTableStatistics statistics_;
+};
+
+}  // namespace
+
+std::vector<FrameDescription> frame_descriptions(const ElfFile& file) {
+    const FrameEntries entries(file);
+    std::vector<FrameDescription> found;
+    found.reserve(entries.descriptions().size());
+    for (const Description& description : entries.descriptions()) {
+        found.push_back({.begin = description.begin,
+                         .end = description.end,
+                         .signal_frame = entries.common(description.common).is_signal_frame});
+    }
+    return found;
+}
+
+Result<std::vector<UnwindTable>> compile_unwind_tables(const ElfFile& file, size_t max_words) {
+    PYEBPF_CHECK(max_words >= kMinTableWords);
+    if (file.machine() != EM_X86_64) {
+        return fail(file.name() + ": unwind tables are made for x86-64 only");
+    }
+    const std::vector<CodeRange> ranges = executable_ranges(file);
+    UnwindTableStatistics statistics;
+    for (const CodeRange& range : ranges) statistics.executable_bytes += range.end - range.begin;
+    if (statistics.executable_bytes > kMaxExecutableBytes) {
+        return fail(fmt::format("{}: {} bytes of code are more than the {} that are supported",
+                                file.name(), statistics.executable_bytes, kMaxExecutableBytes));
+    }
+
+    const FrameEntries entries(file);
+    Compiler compiler(entries);
+    std::vector<UnwindTable> tables;
+    for (const CodeRange& range : ranges) {
+        const auto all = entries.descriptions();
+        const auto is_below = [](const Description& description, StatedAddress address) {
+            return description.begin < address;
+        };
+        const auto first = std::lower_bound(all.begin(), all.end(), range.begin, is_below);
+        const auto last = std::lower_bound(first, all.end(), range.end, is_below);
+        if (first == last) continue;
+        UnwindPages pages(range.begin, range.end);
+        compiler.compile(range, {first, last}, pages);
+        statistics.rows += pages.rows();
+        statistics.unsupported_rows += pages.unsupported_rows();
+        auto packed = std::move(pages).pack(max_words);
+        std::move(packed.begin(), packed.end(), std::back_inserter(tables));
+    }
+    statistics.descriptions = compiler.statistics().descriptions;
+    statistics.bad_descriptions =
+        compiler.statistics().bad_descriptions + entries.bad_descriptions();
+    if (!tables.empty()) tables.front().statistics = statistics;
+    return tables;
+}
+
+std::optional<unwind_rule> UnwindTable::lookup(StatedAddress pc) const {
+    const uint64_t page = pc.value >> UNWIND_PAGE_SHIFT;
+    if (page < first_page || page - first_page >= index.size()) return std::nullopt;
+    const uint32_t word = index[page - first_page];
+    if ((word & UNWIND_INDEX_SINGLE) != 0) return rules[word & 0xffff];
+    const bool is_wide = (word & UNWIND_INDEX_WIDE) != 0;
+    const uint32_t count = word >> UNWIND_INDEX_COUNT_SHIFT & UNWIND_INDEX_COUNT_MASK;
+    const uint32_t first = word & UNWIND_INDEX_ROW_MASK;
+    const uint64_t low = pc.value & (kPageBytes - 1);
+    uint16_t in_force = 0;
+    for (uint32_t row = 0; row < count; ++row) {
+        const uint16_t unit = rows[first + row * (is_wide ? 2 : 1)];
+        if ((is_wide ? unit : unit >> 8) > low) break;
+        in_force = is_wide ? rows[first + row * 2 + 1] : unit & 0xff;
+    }
+    return rules[in_force];
+}
+
+}  // namespace pyebpf::elf
