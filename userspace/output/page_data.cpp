@@ -30,12 +30,23 @@ std::string json_text(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         switch (c) {
-            case '"': result += "\\\""; break;
-            case '\\': result += "\\\\"; break;
-            case '<': result += "\\u003c"; break;
-            case '>': result += "\\u003e"; break;
-            case '&': result += "\\u0026"; break;
-            default: result += c;
+            case '"':
+                result += "\\\"";
+                break;
+            case '\\':
+                result += "\\\\";
+                break;
+            case '<':
+                result += "\\u003c";
+                break;
+            case '>':
+                result += "\\u003e";
+                break;
+            case '&':
+                result += "\\u0026";
+                break;
+            default:
+                result += c;
         }
     }
     return result + "\"";

@@ -61,7 +61,9 @@ const Format* find_by_extension(std::string_view path) {
 
 }  // namespace
 
-std::span<const Format* const> formats() { return kFormats; }
+std::span<const Format* const> formats() {
+    return kFormats;
+}
 
 Result<const Format*> choose_format(std::string_view name, std::string_view path) {
     const Format* format = nullptr;

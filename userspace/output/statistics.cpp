@@ -23,11 +23,16 @@ constexpr size_t kTopFunctions = 50;
 
 std::string_view kind_name(FrameKind kind) {
     switch (kind) {
-        case FrameKind::kPython: return "python";
-        case FrameKind::kNative: return "native";
-        case FrameKind::kInterpreter: return "interpreter";
-        case FrameKind::kKernel: return "kernel";
-        case FrameKind::kMarker: return "marker";
+        case FrameKind::kPython:
+            return "python";
+        case FrameKind::kNative:
+            return "native";
+        case FrameKind::kInterpreter:
+            return "interpreter";
+        case FrameKind::kKernel:
+            return "kernel";
+        case FrameKind::kMarker:
+            return "marker";
     }
     return "unknown";
 }

@@ -71,11 +71,15 @@ std::string function_text(const Profile& profile, const Frame& function, size_t 
     name = shortened(name, width - std::min(width, taken));
     const auto color_name = [&]() {
         switch (function.kind) {
-            case FrameKind::kPython: return style.python(name);
-            case FrameKind::kKernel: return style.kernel(name);
-            case FrameKind::kNative: return style.native(name);
+            case FrameKind::kPython:
+                return style.python(name);
+            case FrameKind::kKernel:
+                return style.kernel(name);
+            case FrameKind::kNative:
+                return style.native(name);
             case FrameKind::kInterpreter:
-            case FrameKind::kMarker: return name;
+            case FrameKind::kMarker:
+                return name;
         }
         return name;
     };

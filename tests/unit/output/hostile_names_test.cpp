@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that processes choose must be harmless and distinguishable in every output.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "output/format.h"
+#include "output/page.h"
+#include "output/page_data.h"
+#include "output/summary.h"
+#include "synthetic_profile.h"
+
+namespace pyebpf::output {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Output {
+    std::string name;
+    std::function<std::string(const profile::Profile&)> write;
+};
+
+std::string written_by(const Format& format, const profile::Profile& profile) {
+    StringSink sink;
+    EXPECT_TRUE(format.write(profile, {.per_process = true, .per_thread = true}, sink));
+    return sink.text();
+}
+
+std::vector<Output> all_outputs() {
+    std::vector<Output> outputs;
+    for (const Format* format : formats()) {
+        if (format->check != nullptr && !format->check()) continue;
+        outputs.push_back({std::string(format->name), [format](const profile::Profile& profile) {
+                               return written_by(*format, profile);
+                           }});
+    }
+    outputs.push_back({"summary", [](const profile::Profile& profile) {
+                           return summary(profile, {.width = 5000, .top_functions = 1000});
+                       }});
+    outputs.push_back({"statistics", [](const profile::Profile& profile) {
+                           StringSink sink;
+                           write_statistics(profile, sink);
+                           return sink.text();
+                       }});
+    outputs.push_back({"page_data", [](const profile::Profile& profile) {
+                           StringSink sink;
+                           write_page_data(profile, {}, sink);
+                           return sink.text();
+                       }});
+    return outputs;
+}
+
+class HostileNames : public ::testing::TestWithParam<Output> {};
+
+TEST_P(HostileNames, OutputIsValidUtf8) {
+    // nlohmann_json refuses to write what is not UTF-8.
+    const nlohmann::json text = GetParam().write(test::hostile_profile());
+    EXPECT_NO_THROW(static_cast<void>(text.dump()));
+}
+
+TEST_P(HostileNames, NoControlCharacterButNewlineAndTabReachesTheOutput) {
+    const std::string text = GetParam().write(test::hostile_profile());
+    EXPECT_TRUE(std::ranges::none_of(text, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f;
+    }));
+    for (const char* forbidden :
+         {"\xc2\x9b", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x80\xa8", "\ttab", "line\nfeed"}) {
+        EXPECT_THAT(text.find(forbidden), std::string::npos) << forbidden;
+    }
+}
+
+TEST_P(HostileNames, LengthIsBounded) {
+    EXPECT_LT(GetParam().write(test::hostile_profile()).size(), size_t{1} << 20);
+}
+
+// A profile with one name differs from the profile with another in its place.
+TEST_P(HostileNames, DifferentNamesStayDifferent) {
+    std::set<std::string> texts;
+    for (const std::string& name : test::hostile_names()) {
+        test::ProfileBuilder b;
+        b.add(b.thread(1, "python", 1, "python"), {b.python(name, "a.py", 1)});
+        EXPECT_TRUE(texts.insert(GetParam().write(b.take())).second) << name.substr(0, 100);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllOutputs, HostileNames, ::testing::ValuesIn(all_outputs()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(HostileNames, CollapsedKeepsOneLinePerStackAndItsLevels) {
+    const auto format = choose_format("collapsed", "-");
+    ASSERT_TRUE(format);
+    const auto profile = test::hostile_profile();
+    std::istringstream text(written_by(**format, profile));
+    size_t lines = 0;
+    for (std::string line; std::getline(text, line); lines++) {
+        // process;thread;python;native
+        EXPECT_EQ(std::ranges::count(line, ';'), 3) << line.substr(0, 200);
+        EXPECT_TRUE(line.ends_with(" 1"))
+            << line.substr(line.size() - std::min<size_t>(line.size(), 80));
+        EXPECT_FALSE(line.ends_with("_[k] 1") || line.ends_with("_[i] 1")) << line.substr(0, 200);
+    }
+    EXPECT_EQ(lines, profile.samples.size());
+}
+
+TEST(HostileNames, PageDataCannotLeaveItsScriptElement) {
+    StringSink sink;
+    write_page_data(test::hostile_profile(), {}, sink);
+    for (const char* forbidden : {"<", ">", "&"})
+        EXPECT_THAT(sink.text(), Not(HasSubstr(forbidden)));
+    EXPECT_TRUE(nlohmann::json::accept(sink.text()));
+}
+
+}  // namespace
+}  // namespace pyebpf::output
