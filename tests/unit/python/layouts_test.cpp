@@ -121,7 +121,9 @@ TEST(Layouts, RuntimeOffsetsOfBothArchitecturesAreAsRecorded) {
                 EXPECT_EQ(offsets.auto_key, number("autoTSSkey._key", "gilstate.autoTSSkey._key")) << name;
             };
             expect(layout.runtime_x86_64);
-            const Json delta = data["arm64_delta"].value(name, Json::object());
+            // The runtime's structures are the same in a debug build of 3.7, which has no record of its own.
+            const std::string recorded_name = name == "3.7d" ? "3.7" : name;
+            const Json delta = data["arm64_delta"].value(recorded_name, Json::object());
             for (const auto& [field, value] : delta.items()) {
                 ASSERT_EQ(field.rfind("runtime.", 0), 0U) << "arm64 differs in " << field;
                 numbers[field.substr(8)] = value;
