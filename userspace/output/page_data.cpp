@@ -197,6 +197,11 @@ class PageData {
                                     json_text(printable(key)), json_text(printable(value))));
         }
         sink_.write("}");
+        write_sources();
+        write_statistics_table();
+    }
+
+    void write_sources() {
         Table sources(sink_, "sources");
         sources.column("name", profile_.sources,
                        [](const auto& s) { return json_text(printable(s.name)); });
@@ -205,10 +210,17 @@ class PageData {
         sources.column("period", profile_.sources, [](const auto& s) { return s.period; });
         sources.column("frequency_hz", profile_.sources,
                        [](const auto& s) { return s.frequency_hz; });
-        write_statistics_table();
     }
 
-    void write_statistics_table();
+    void write_statistics_table() {
+        Table table(sink_, "statistics");
+        table.column("name", profile_.statistics,
+                     [](const auto& s) { return json_text(printable(s.name)); });
+        table.column("text", profile_.statistics,
+                     [](const auto& s) { return json_text(printable(s.text)); });
+        table.column("value", profile_.statistics, [](const auto& s) { return s.value; });
+        table.column("loss", profile_.statistics, [](const auto& s) { return s.loss; });
+    }
 
     void write_processes() {
         const auto column = [&](Table& table, std::string_view name, auto member) {
@@ -301,16 +313,6 @@ class PageData {
     std::vector<uint32_t> function_of_frame_;  // by new frame id
     profile::StringTable strings_;             // of the page, safe to show
 };
-
-void PageData::write_statistics_table() {
-    Table table(sink_, "statistics");
-    table.column("name", profile_.statistics,
-                 [](const auto& s) { return json_text(printable(s.name)); });
-    table.column("text", profile_.statistics,
-                 [](const auto& s) { return json_text(printable(s.text)); });
-    table.column("value", profile_.statistics, [](const auto& s) { return s.value; });
-    table.column("loss", profile_.statistics, [](const auto& s) { return s.loss; });
-}
 
 }  // namespace
 

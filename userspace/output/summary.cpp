@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -130,6 +131,14 @@ std::string loss_text(const Profile& profile, size_t width, const Style& style) 
     return text;
 }
 
+FunctionTotals only_python(const FunctionTotals& totals) {
+    FunctionTotals result;
+    std::ranges::copy_if(
+        totals.functions, std::back_inserter(result.functions),
+        [](const FunctionTotal& row) { return row.function.kind == FrameKind::kPython; });
+    return result;
+}
+
 }  // namespace
 
 std::string summary(const Profile& profile, const SummaryOptions& options) {
@@ -152,7 +161,13 @@ std::string summary(const Profile& profile, const SummaryOptions& options) {
         }
     };
     add_table("function, by self", totals.top_by_self(profile, options.top_functions));
-    add_table("function, by total", totals.top_by_total(profile, options.top_functions));
+    // On the root side native code only starts things; whole Pythons would hide behind it.
+    const FunctionTotals python = only_python(totals);
+    if (python.functions.empty()) {
+        add_table("function, by total", totals.top_by_total(profile, options.top_functions));
+    } else {
+        add_table("Python function, by total", python.top_by_total(profile, options.top_functions));
+    }
     return text + "\n" + loss_text(profile, width, style);
 }
 

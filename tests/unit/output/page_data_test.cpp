@@ -71,6 +71,19 @@ TEST(PageData, HoldsOnlyWhatSamplesReferTo) {
     EXPECT_EQ(data.dump().find("unused"), std::string::npos);
 }
 
+TEST(PageData, TablesAreAtTheTop) {
+    const json data = page_data(test::small_profile());
+    EXPECT_EQ(data["sources"]["name"], json::array({"cpu-clock"}));
+    EXPECT_EQ(data["statistics"]["value"][1], 12);
+    EXPECT_EQ(data["settings"]["kernel"], "6.12.48");
+    for (const auto& [name, table] : data.items()) {
+        if (!table.is_object() || name == "settings" || name == "options") continue;
+        for (const auto& [column, rows] : table.items()) {
+            EXPECT_EQ(rows.size(), table.front().size()) << name << "." << column;
+        }
+    }
+}
+
 TEST(PageData, OptionsAreHandedOn) {
     EXPECT_EQ(page_data(test::ProfileBuilder().take(), {.per_thread = true})["options"],
               json({{"per_process", false}, {"per_thread", true}, {"current_lines", false}}));

@@ -46,7 +46,7 @@ TEST(Summary, CompleteProfileSaysSo) {
               "   self    total  function, by self\n"
               "100.0 % 100.0 %  f (/dir/a.py:7)\n"
               "\n"
-              "   self    total  function, by total\n"
+              "   self    total  Python function, by total\n"
               "100.0 % 100.0 %  f (/dir/a.py:7)\n"
               "\n"
               "complete: nothing was lost\n");
