@@ -31,9 +31,12 @@ def outcome(case):
 
 
 def main(arguments):
-    if not arguments or arguments[0] in ("--help", "-h"):
+    if arguments[:1] in (["--help"], ["-h"]):
         print(__doc__.strip())
-        return 0 if arguments else 2
+        return 0
+    if not arguments or any(argument.startswith("-") for argument in arguments):
+        print("test_summary: reports are needed; see test_summary.py --help", file=sys.stderr)
+        return 2
     in_ci = os.environ.get("CI") == "true"
     passed = failed = 0
     for report in arguments:
