@@ -11,8 +11,6 @@
     X(TICKS_FILTERED, ticks_filtered, "not a target (skipped)")                                        \
     X(TICKS_SAMPLED, ticks_sampled, "a sample was sent")                                               \
     X(TICKS_LOST, ticks_lost, "ring buffer full (lost)")                                               \
-    X(TICKS_NESTED, ticks_nested, "hit while another sample was being taken on this CPU (lost)")       \
-    X(TICKS_FAILED, ticks_failed, "a tail call failed (lost)")                                         \
     /* facts within samples */                                                                         \
     X(STACKS_SENT, stacks_sent, "stack parts sent whole")                                              \
     X(STACKS_KNOWN, stacks_known, "stack parts sent as a hash")                                        \

@@ -104,7 +104,8 @@ struct python_layout {
         uint32_t ascii_bit;
     } text;
     uint16_t tuple_items;
-    uint16_t reserved[3];
+    uint16_t thread_state_bytes; /* the head of the thread state that covers the fields above; set when the layout is published */
+    uint16_t reserved[2];
 };
 ABI_ASSERT(sizeof(struct python_layout) == 112, "python_layout");
 
@@ -117,8 +118,8 @@ struct python_process {
     int64_t tls_offset;   /* from the thread pointer, or within tls_module's block */
     int64_t tls_gilstate_offset;
     uint32_t tls_module;
-    int32_t key;          /* -1: read from key_address once initialized */
-    uint64_t key_address; /* mapped address of the int key */
+    uint32_t key_has_flag; /* an int "is initialized" stands 4 bytes before the key (3.7+) */
+    uint64_t key_address;  /* mapped address of the int pthread key */
     uint64_t current_address;
     uint64_t code_type;   /* mapped address of PyCode_Type */
     uint32_t libc;        /* enum libc_kind */

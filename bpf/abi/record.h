@@ -20,12 +20,12 @@ enum record_kind {
 };
 
 /* Identity of an address space. generation: start time of the thread group (ns, boot clock) + its number of execs. */
-struct address_space {
+struct process_identity {
     uint64_t generation;
     uint32_t tgid;
     uint32_t reserved;
 };
-ABI_ASSERT(sizeof(struct address_space) == 16, "address_space");
+ABI_ASSERT(sizeof(struct process_identity) == 16, "process_identity");
 
 /* What became of the Python part of a sample. Exactly one per sample; the reason why there is no complete stack. */
 enum python_outcome {
@@ -72,7 +72,7 @@ ABI_ASSERT(sizeof(struct record_header) == 8, "record_header");
 
 struct sample_record {
     struct record_header header;
-    struct address_space space;
+    struct process_identity space;
     uint64_t time_ns; /* CLOCK_MONOTONIC */
     uint64_t weight;  /* in the unit of the event source: ns of CPU time for cpu-clock */
     uint64_t cgroup_id;
@@ -94,14 +94,14 @@ ABI_ASSERT(sizeof(struct sample_record) == 104, "sample_record");
 enum stack_part { STACK_KERNEL = 1, STACK_NATIVE = 2, STACK_PYTHON = 3 };
 
 /* Followed by `frames` entries, leaf first: uint64_t addresses (kernel), native_frame or python_frame. */
-struct stack_record {
+struct stack_part_record {
     struct record_header header;
-    struct address_space space; /* zero for the kernel's */
+    struct process_identity space; /* zero for the kernel's */
     uint64_t hash;
     uint32_t part; /* enum stack_part */
     uint32_t frames;
 };
-ABI_ASSERT(sizeof(struct stack_record) == 40, "stack_record");
+ABI_ASSERT(sizeof(struct stack_part_record) == 40, "stack_record");
 
 /* One native frame. Its body on the stack is [stack pointer, cfa), which is what places Python runs (merge). */
 struct native_frame {
@@ -152,7 +152,7 @@ struct stored_text {
 };
 struct code_definition_record {
     struct record_header header;
-    struct address_space space;
+    struct process_identity space;
     uint64_t time_ns;
     uint64_t code;        /* address of the code object */
     uint64_t fingerprint; /* changes when another object is built at the same address */

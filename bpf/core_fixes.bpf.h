@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The one place for differences between kernels: each function hides one, and names the versions. */
+#pragma once
+
+#include "bpf/platform.bpf.h"
+
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
+/* What a sample needs of the current task. */
+struct task_facts {
+    __u64 generation; /* see struct process_identity */
+    __u64 thread_pointer;
+    __u64 stack; /* kernel stack, lowest address */
+    __u32 is_kernel_thread;
+};
+
+#define READ_TASK_FACTS(read, task, facts)                                                                        \
+    do {                                                                                                          \
+        (facts)->generation = read((task), group_leader, start_boottime) + read((task), self_exec_id);            \
+        (facts)->thread_pointer = TASK_THREAD_POINTER(read, task);                                                \
+        (facts)->stack = (__u64)read((task), stack);                                                              \
+        (facts)->is_kernel_thread = !!(read((task), flags) & PF_KTHREAD);                                         \
+    } while (0)
+
+#if defined(__TARGET_ARCH_x86)
+#define TASK_THREAD_POINTER(read, task) read((task), thread.fsbase)
+#elif defined(__TARGET_ARCH_arm64)
+#define TASK_THREAD_POINTER(read, task) read((task), thread.uw.tp_value)
+#endif
+
+/* 5.11 has bpf_get_current_task_btf(), whose result is read with plain loads; 5.10 needs a helper call per field. */
+static __always_inline void read_task_facts(struct task_facts *facts)
+{
+    struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+    READ_TASK_FACTS(BPF_CORE_READ, task, facts);
+}
+
+/*
+ * User registers of the current task while it is in the kernel: saved at the top of its kernel stack. 5.15 has a helper that knows where;
+ * before, THREAD_SIZE is 16 KiB on x86-64 (arch/x86/include/asm/page_64_types.h) and nothing is above the registers.
+ */
+static __always_inline const struct pt_regs *saved_user_registers(__u64 kernel_stack)
+{
+#if defined(__TARGET_ARCH_x86)
+    return (const struct pt_regs *)(kernel_stack + 16384 - sizeof(struct pt_regs));
+#elif defined(__TARGET_ARCH_arm64)
+    return (const struct pt_regs *)(kernel_stack + 16384 - sizeof(struct user_pt_regs) - 80);
+#endif
+}
+
+static __always_inline int have_task_pt_regs(void)
+{
+    return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs) &&
+           bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}

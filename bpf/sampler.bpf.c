@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Takes one sample: which thread, its kernel stack, its native user stack, its Python frames; the entry point is at the end. A stack part that
+ * was sent before is not sent again: its hash stands for it (bpf/abi/record.h).
+ *
+ * The pieces are *global* functions without arguments: the verifier checks each once and on its own, instead of once per path that leads
+ * to it, which is what makes deep walks fit into the million instructions of every kernel since 5.10. What they share is in per-CPU scratch
+ * memory (bpf/scratch.bpf.h).
+ */
+#include "bpf/abi/config.h"
+#include "bpf/definitions.bpf.h"
+#include "bpf/native.bpf.h"
+#include "bpf/process.bpf.h"
+#include "bpf/python.bpf.h"
+#include "bpf/python_thread_state.bpf.h"
+#include "bpf/registers.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile struct sampler_config settings = {.take_kernel = 1, .take_native = 1, .take_python = 1};
+
+/* Records for user space (bpf/abi/record.h). Sized by user space before loading. */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 8 << 20);
+} ring SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct sample_scratch);
+} sample_scratch SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct python_scratch);
+} python_scratch SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct definition_scratch);
+} definition_scratch SEC(".maps");
+
+/* key: python_process.layout; written by user space, once per runtime file. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, MAX_PYTHON_LAYOUTS);
+    __type(key, __u32);
+    __type(value, struct python_layout);
+} python_layouts SEC(".maps");
+
+/* key: tgid << 32 | tid; value: address of its thread state. Written by user space for runtimes without a better source. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16384);
+    __type(key, __u64);
+    __type(value, __u64);
+} thread_states SEC(".maps");
+
+/*
+ * What was sent: direct-mapped tables of hashes. A collision only sends something twice. An LRU map would cost 4 us per look-up with
+ * cold caches, these cost one cache line.
+ */
+#define SENT_BITS 16
+__u64 sent_stacks[1 << SENT_BITS] SEC(".data.sent_stacks");
+__u64 sent_code[1 << SENT_BITS] SEC(".data.sent_code");
+
+/* Steps that are unrolled into one global function: spreads the cost of the call, bounded by what the verifier can follow. */
+#ifndef NATIVE_FRAMES_PER_CALL
+#define NATIVE_FRAMES_PER_CALL 8
+#endif
+#ifndef PYTHON_FRAMES_PER_CALL
+#define PYTHON_FRAMES_PER_CALL 32
+#endif
+
+/* A lookup of element 0 never fails, but the verifier wants to see the test. */
+#define SCRATCH(map) ({ __u32 zero = 0; bpf_map_lookup_elem(&(map), &zero); })
+
+static __always_inline __u64 wakeup_flag(void)
+{
+    return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline int was_sent(const __u64 *table, __u64 hash)
+{
+    return table[hash >> (64 - SENT_BITS)] == hash;
+}
+
+static __always_inline void mark_sent(__u64 *table, __u64 hash)
+{
+    table[hash >> (64 - SENT_BITS)] = hash;
+}
+
+static __always_inline void start_native(struct sample_scratch *scratch, const struct pt_regs *registers, int exact)
+{
+    struct native_walk *walk = &scratch->native;
+
+    copy_user_registers(&walk->registers, registers);
+    walk->ip = walk->registers.ip;
+    walk->sp = walk->registers.sp;
+    walk->bp = walk->registers.bp;
+    walk->exact = exact;
+    walk->at_leaf = exact; /* after the syscall instruction rcx and r11 are not the program's */
+    walk->outcome = NATIVE_NOT_TAKEN;
+    walk->hash = scratch->sample.space.generation;
+    walk->range_valid = 0;
+    walk->window.base = 0;
+    walk->window.bytes = 0;
+}
+
+/* Sets up the Python walk. 0: there is none, walk->outcome says why. */
+__noinline int start_python(void)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct definition_scratch *definition = SCRATCH(definition_scratch);
+    const struct python_process *process;
+    struct python_walk *walk;
+    struct thread_state_head *state;
+    const struct python_layout *layout;
+    __u64 thread = bpf_get_current_pid_tgid(), by_tid = 0, *listed;
+    __u32 index;
+    int found;
+
+    if (!scratch || !definition)
+        return 0;
+    process = &scratch->process.python;
+    walk = &scratch->python;
+    walk->outcome = PYTHON_NOT_A_PYTHON_PROCESS;
+    index = process->layout;
+    layout = bpf_map_lookup_elem(&python_layouts, &index);
+    if (!layout)
+        return 0;
+    /* The definition's scratch is not in use yet; the stack is too small for the head. */
+    state = (struct thread_state_head *)definition->text;
+    if (process->sources & THREAD_STATE_BY_TID) {
+        listed = bpf_map_lookup_elem(&thread_states, &thread);
+        if (listed)
+            by_tid = *listed;
+    }
+    found = find_thread_state(state, process, layout, scratch->thread_pointer, by_tid);
+    if (found <= 0) {
+        walk->outcome = found < 0 ? PYTHON_FAULT_THREAD_STATE : PYTHON_NO_THREAD_STATE;
+        return 0;
+    }
+
+    walk->layout = index;
+    walk->stack_low = scratch->native.registers.sp;
+    walk->windows[0].bytes = 0;
+    walk->windows[1].bytes = 0;
+    walk->boundary_due = 0;
+    walk->cframe = 0;
+    walk->base_frame = 0;
+    walk->hash = scratch->sample.space.generation;
+    walk->frame = thread_state_u64(state, layout->thread_state.frame);
+    if (layout->boundary_style == BOUNDARY_CFRAME_EACH) {
+        walk->cframe = thread_state_u64(state, layout->thread_state.cframe);
+    } else if (layout->cframe.current_frame != LAYOUT_ABSENT) {
+        /* 3.11, 3.12: the thread state leads to the cframe, which leads to the frame. */
+        walk->cframe = walk->frame;
+        walk->frame = 0;
+        if (walk->cframe && read_user_u64(&walk->frame, walk->cframe + layout->cframe.current_frame)) {
+            walk->outcome = PYTHON_FAULT_FRAME;
+            return 0;
+        }
+    }
+    if (layout->thread_state.base_frame != LAYOUT_ABSENT)
+        walk->base_frame = thread_state_u64(state, layout->thread_state.base_frame);
+    if (layout->thread_state.holds_gil != LAYOUT_ABSENT &&
+        (__u32)thread_state_u64(state, layout->thread_state.holds_gil))
+        scratch->sample.flags |= SAMPLE_FLAG_HOLDS_GIL;
+    return 1;
+}
+
+/* Walks up to NATIVE_FRAMES_PER_CALL frames; 0 when the walk has ended. */
+__noinline int walk_native_frames(void)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct native_frame *out;
+    __u32 start;
+
+    if (!scratch)
+        return 0;
+    start = scratch->native.frames;
+    if (start > MAX_NATIVE_FRAMES - NATIVE_FRAMES_PER_CALL)
+        return 0;
+    out = &scratch->native_frames[start];
+    for (int i = 0; i < NATIVE_FRAMES_PER_CALL; i++)
+        if (!native_step(&scratch->native, scratch->process.ranges_first, scratch->process.ranges_count, &out[i]))
+            return 0;
+    return 1;
+}
+
+static __always_inline void walk_native(struct sample_scratch *scratch)
+{
+    for (int i = 0; i < MAX_NATIVE_FRAMES / NATIVE_FRAMES_PER_CALL; i++)
+        if (!walk_native_frames())
+            break;
+    if (scratch->native.outcome == NATIVE_NOT_TAKEN)
+        scratch->native.outcome = NATIVE_TRUNCATED;
+    scratch->sample.native_outcome = scratch->native.outcome;
+}
+
+/* Walks up to PYTHON_FRAMES_PER_CALL links of the frame chain; 0 when the walk has ended. */
+__noinline int walk_python_frames(void)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct python_scratch *frames = SCRATCH(python_scratch);
+    const struct python_layout *layout;
+    struct python_frame *out;
+    __u32 start, index;
+
+    if (!scratch || !frames)
+        return 0;
+    index = scratch->python.layout;
+    layout = bpf_map_lookup_elem(&python_layouts, &index);
+    if (!layout)
+        return 0;
+    start = scratch->python.frames;
+    if (start > MAX_PYTHON_FRAMES - PYTHON_FRAMES_PER_CALL)
+        return 0;
+    out = &frames->frames[start];
+    for (int i = 0; i < PYTHON_FRAMES_PER_CALL; i++)
+        if (!python_step(&scratch->python, layout, &out[i]))
+            return 0;
+    return 1;
+}
+
+static __always_inline void walk_python(struct sample_scratch *scratch)
+{
+    if (start_python() && scratch->python.outcome == PYTHON_NOT_A_PYTHON_PROCESS) {
+        for (int i = 0; i < MAX_PYTHON_FRAMES / PYTHON_FRAMES_PER_CALL; i++)
+            if (!walk_python_frames())
+                break;
+        if (scratch->python.outcome == PYTHON_NOT_A_PYTHON_PROCESS)
+            scratch->python.outcome = PYTHON_TRUNCATED;
+    }
+    scratch->sample.python_outcome = scratch->python.outcome;
+}
+
+/* Sends the part if its hash was not sent before. */
+static __always_inline void send_stack(struct stack_part_record *record, enum stack_part part, __u64 hash, __u32 frames,
+                                       __u32 frame_bytes, __u32 frames_max, const struct process_identity *space,
+                                       int remember)
+{
+    __u64 bytes;
+
+    if (was_sent(sent_stacks, hash)) {
+        count(COUNTER_STACKS_KNOWN);
+        return;
+    }
+    barrier_var(frames);
+    if (frames > frames_max)
+        return;
+    bytes = sizeof(*record) + (__u64)frames * frame_bytes;
+    record->header.kind = RECORD_STACK;
+    record->header.size = bytes;
+    record->space = *space;
+    record->hash = hash;
+    record->part = part;
+    record->frames = frames;
+    if (bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP)) {
+        count(COUNTER_STACKS_LOST);
+        return;
+    }
+    if (remember)
+        mark_sent(sent_stacks, hash);
+    count(COUNTER_STACKS_SENT);
+}
+
+static __always_inline __u64 code_hash(const struct sample_scratch *scratch, __u64 code)
+{
+    return hash_finish(hash_step(scratch->sample.space.generation, code));
+}
+
+/*
+ * Adds the code objects without a definition among frames [first, first + UNDEFINED_FRAMES_PER_CALL) to scratch->undefined_code. 0 at the
+ * end of the stack or when the list is full. The number is kept in memory: in a register the verifier would follow every pair (frame,
+ * number) on its own.
+ */
+#define UNDEFINED_FRAMES_PER_CALL 64
+__noinline int list_undefined_code(__u32 first)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct python_scratch *python = SCRATCH(python_scratch);
+    const struct python_frame *frames;
+
+    if (!scratch || !python || first > MAX_PYTHON_FRAMES - UNDEFINED_FRAMES_PER_CALL)
+        return 0;
+    frames = &python->frames[first];
+    for (__u32 i = 0; i < UNDEFINED_FRAMES_PER_CALL; i++) {
+        __u32 at;
+
+        barrier();
+        at = scratch->undefined_count;
+        if (first + i >= scratch->python.frames || at >= MAX_DEFINITIONS_PER_SAMPLE)
+            return 0;
+        if ((frames[i].word1 & PYTHON_FRAME_KIND_MASK) == PYTHON_BOUNDARY)
+            continue;
+        if (was_sent(sent_code, code_hash(scratch, frames[i].word0)))
+            continue;
+        scratch->undefined_code[at] = frames[i].word0;
+        scratch->undefined_count = at + 1;
+    }
+    return 1;
+}
+
+/* Sends the definition of one code object. 0: done (also if it was done before), 1: it has none yet. */
+__noinline int define_code_object(__u64 code)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct definition_scratch *definition = SCRATCH(definition_scratch);
+    struct code_definition_record *record;
+    const struct python_layout *layout;
+    enum definition_result result;
+    __u64 hash, bytes;
+    __u32 index;
+
+    if (!scratch || !definition)
+        return 1;
+    index = scratch->python.layout;
+    layout = bpf_map_lookup_elem(&python_layouts, &index);
+    if (!layout)
+        return 1;
+    hash = code_hash(scratch, code);
+    if (was_sent(sent_code, hash))
+        return 0; /* twice in this stack */
+    record = &definition->record;
+    result = define_code(definition, layout, scratch->process.python.code_type, code);
+    if (result == DEFINITION_INVALID) {
+        count(COUNTER_CODE_INVALID);
+        return 1;
+    }
+    if (result == DEFINITION_FAULT || record->name.encoding == TEXT_MISSING || record->file.encoding == TEXT_MISSING ||
+        record->table.encoding == TEXT_MISSING)
+        count(COUNTER_CODE_FAULTS);
+    if (result == DEFINITION_FAULT)
+        return 1;
+    record->space = scratch->sample.space;
+    record->time_ns = scratch->sample.time_ns;
+    record->layout = index;
+    bytes = record->header.size;
+    barrier_var(bytes);
+    if (bytes > sizeof(*record) + DEFINITION_TEXT_BYTES)
+        return 1;
+    if (bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP)) {
+        count(COUNTER_CODE_LOST);
+        return 1;
+    }
+    mark_sent(sent_code, hash);
+    count(COUNTER_CODE_SENT);
+    return 0;
+}
+
+/*
+ * A Python stack that was not sent before: its new code objects are defined first, at most MAX_DEFINITIONS_PER_SAMPLE. If some are left, the
+ * stack is sent but not remembered, so that the next sample goes on.
+ */
+static __always_inline void send_python_stack(struct sample_scratch *scratch)
+{
+    struct python_scratch *python = SCRATCH(python_scratch);
+    int left;
+
+    scratch->undefined_count = 0;
+    for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += UNDEFINED_FRAMES_PER_CALL)
+        if (!list_undefined_code(first))
+            break;
+    left = scratch->undefined_count == MAX_DEFINITIONS_PER_SAMPLE;
+    for (__u32 i = 0; i < MAX_DEFINITIONS_PER_SAMPLE; i++) {
+        if (i >= scratch->undefined_count)
+            break;
+        left |= define_code_object(scratch->undefined_code[i]);
+    }
+    if (left) {
+        count(COUNTER_CODE_DEFERRED);
+        scratch->sample.python_code_defined = 0;
+    }
+    if (python)
+        send_stack(&python->header, STACK_PYTHON, scratch->sample.python_hash, scratch->python.frames,
+                   sizeof(struct python_frame), MAX_PYTHON_FRAMES, &scratch->sample.space, !left);
+}
+
+/* Sends what was collected. */
+__noinline int send_sample(void)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct process_identity none = {};
+    struct sample_record *sample;
+    __u64 hash = STACK_KERNEL;
+
+    if (!scratch)
+        return 0;
+    sample = &scratch->sample;
+    if (scratch->kernel_header.frames) {
+        for (__u32 i = 0; i < MAX_KERNEL_FRAMES; i++) {
+            if (i >= scratch->kernel_header.frames)
+                break;
+            hash = hash_step(hash, scratch->kernel_frames[i]);
+        }
+        sample->kernel_hash = hash_finish(hash);
+        send_stack(&scratch->kernel_header, STACK_KERNEL, sample->kernel_hash, scratch->kernel_header.frames,
+                   sizeof(__u64), MAX_KERNEL_FRAMES, &none, 1);
+    }
+    if (scratch->native.frames) {
+        sample->native_hash = hash_finish(hash_step(scratch->native.hash, STACK_NATIVE));
+        send_stack(&scratch->native_header, STACK_NATIVE, sample->native_hash, scratch->native.frames,
+                   sizeof(struct native_frame), MAX_NATIVE_FRAMES, &sample->space, 1);
+    }
+    if (scratch->python.frames) {
+        sample->python_hash = hash_finish(hash_step(scratch->python.hash, STACK_PYTHON));
+        if (was_sent(sent_stacks, sample->python_hash))
+            count(COUNTER_STACKS_KNOWN);
+        else
+            send_python_stack(scratch);
+    }
+    if (bpf_ringbuf_output(&ring, sample, sizeof(*sample), wakeup_flag()))
+        count(COUNTER_TICKS_LOST);
+    else
+        count(COUNTER_TICKS_SAMPLED);
+    return 0;
+}
+
+SEC("perf_event")
+int on_tick(struct bpf_perf_event_data *context)
+{
+    struct sample_scratch *scratch;
+    struct sample_record *sample;
+    struct process_entry *process;
+    struct task_facts task;
+    const struct pt_regs *registers = (const struct pt_regs *)&context->regs;
+    __u64 thread = bpf_get_current_pid_tgid();
+    __u32 tgid = thread >> 32;
+    int from_user;
+
+    if (!(__u32)thread) {
+        count(COUNTER_TICKS_IDLE);
+        return 0;
+    }
+    process = bpf_map_lookup_elem(&processes, &tgid);
+    if (settings.target == TARGET_PROCESSES && !(process && (process->flags & PROCESS_WATCHED))) {
+        count(COUNTER_TICKS_FILTERED);
+        return 0;
+    }
+    if (settings.own_tgid && tgid == settings.own_tgid) {
+        count(COUNTER_TICKS_FILTERED);
+        return 0;
+    }
+    scratch = SCRATCH(sample_scratch);
+    if (!scratch)
+        return 0;
+    read_task_facts(&task);
+
+    sample = &scratch->sample;
+    sample->header.kind = RECORD_SAMPLE;
+    sample->header.size = sizeof(*sample);
+    sample->space.generation = task.generation;
+    sample->space.tgid = tgid;
+    sample->tid = (__u32)thread;
+    sample->time_ns = bpf_ktime_get_ns();
+    sample->weight = context->sample_period;
+    sample->cgroup_id = bpf_get_current_cgroup_id();
+    sample->cpu = bpf_get_smp_processor_id();
+    sample->source = 0;
+    sample->flags = 0;
+    sample->kernel_hash = 0;
+    sample->native_hash = 0;
+    sample->python_hash = 0;
+    sample->python_outcome = PYTHON_NOT_A_PYTHON_PROCESS;
+    sample->native_outcome = NATIVE_NOT_TAKEN;
+    sample->python_code_defined = 1;
+    bpf_get_current_comm(sample->thread_name, sizeof(sample->thread_name));
+
+    scratch->native.frames = 0;
+    scratch->python.frames = 0;
+    scratch->thread_pointer = task.thread_pointer;
+    if (process) {
+        scratch->process = *process;
+    } else {
+        scratch->process.python.layout = NO_PYTHON_LAYOUT;
+        scratch->process.ranges_count = 0;
+        sample->flags |= SAMPLE_FLAG_UNKNOWN_PROCESS;
+    }
+
+    from_user = in_user_mode(registers);
+    if (!from_user) {
+        sample->flags |= SAMPLE_FLAG_IN_KERNEL;
+        if (settings.take_kernel) {
+            long bytes = bpf_get_stack(context, scratch->kernel_frames, sizeof(scratch->kernel_frames), 0);
+
+            scratch->kernel_header.frames = bytes > 0 ? bytes / sizeof(__u64) : 0;
+        } else {
+            scratch->kernel_header.frames = 0;
+        }
+    } else {
+        scratch->kernel_header.frames = 0;
+    }
+
+    if (!task.is_kernel_thread) {
+        struct pt_regs *saved = (struct pt_regs *)scratch->saved_registers;
+
+        _Static_assert(sizeof(*saved) <= sizeof(scratch->saved_registers), "SAVED_REGISTER_WORDS");
+        if (from_user) {
+            /* A copy: one instruction may not read both the event's registers and memory ("same insn cannot be used with different pointers"). */
+#pragma unroll
+            for (__u32 i = 0; i < sizeof(*saved) / sizeof(__u64); i++)
+                scratch->saved_registers[i] = ((const volatile __u64 *)registers)[i];
+        } else if (have_task_pt_regs()) {
+            bpf_probe_read_kernel(saved, sizeof(*saved), (void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+        } else {
+            bpf_probe_read_kernel(saved, sizeof(*saved), saved_user_registers(task.stack));
+        }
+        if (!from_user && in_system_call(saved))
+            sample->flags |= SAMPLE_FLAG_IN_SYSCALL;
+        if (is_compat_code(saved))
+            sample->flags |= SAMPLE_FLAG_COMPAT;
+        start_native(scratch, saved, !(sample->flags & SAMPLE_FLAG_IN_SYSCALL));
+        if (!(sample->flags & SAMPLE_FLAG_COMPAT)) {
+            if (settings.take_native)
+                walk_native(scratch);
+            if (settings.take_python)
+                walk_python(scratch);
+        }
+    }
+    send_sample();
+    return 0;
+}

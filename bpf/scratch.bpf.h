@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Per-CPU working memory of one sample in flight. The programs that take a sample are chained by tail calls; all they hand to each
+ * other is here. Two maps, because a per-CPU array value may not exceed 32 KiB (kernel/bpf/arraymap.c, PCPU_MIN_UNIT_SIZE).
+ */
+#pragma once
+
+#include "bpf/platform.bpf.h"
+#include "bpf/abi/process.h"
+#include "bpf/abi/record.h"
+#include "bpf/abi/unwind.h"
+
+/* Where the sampled thread was in user mode. */
+struct user_registers {
+    __u64 ip, sp, bp;
+    __u64 all[16]; /* by DWARF number (rax rdx rcx rbx rsi rdi rbp rsp r8-r15): CFAs of leaf frames may use any */
+};
+
+/* Part of user memory, copied. */
+#define PYTHON_WINDOW_BYTES 4096
+#define PYTHON_WINDOW_PAD 256
+struct python_window {
+    __u64 base;
+    __u64 bytes;
+    __u8 data[PYTHON_WINDOW_BYTES + PYTHON_WINDOW_PAD];
+};
+
+#define NATIVE_WINDOW_BYTES 2048
+struct native_window {
+    __u64 base;
+    __u64 bytes;
+    __u8 data[NATIVE_WINDOW_BYTES + 128];
+};
+
+struct native_walk {
+    __u64 ip, sp, bp;
+    __u64 cfa;      /* of the frame at ip */
+    __u32 no_rule;  /* outcome if the frame has no rule */
+    __u32 exact;    /* ip is the instruction itself, not a return address */
+    __u32 frames;
+    __u32 outcome;  /* enum native_outcome, NATIVE_NOT_TAKEN while walking */
+    __u32 at_leaf;  /* all registers are known */
+    __u64 hash;
+    __u32 range_index; /* the range of the last lookup: a hit saves the search */
+    __u32 range_valid;
+    __u64 range_start, range_end;
+    struct code_range range;
+    struct unwind_rule rule;
+    struct user_registers registers;
+    struct native_window window;
+};
+
+#define USER_ADDRESS_MAX (1ull << 47)
+
+struct python_walk {
+    __u64 frame;  /* next frame to visit, user address */
+    __u64 cframe; /* 3.10, 3.11: head of the remaining cframe chain; else 0 */
+    __u64 base_frame; /* 3.15: where a whole chain ends */
+    __u64 stack_low;  /* the sampled stack pointer: frames in [stack_low, + 8 MiB) are read through the stack's window */
+    __u64 hash;
+    __u32 frames;
+    __u32 outcome; /* enum python_outcome, PYTHON_NOT_A_PYTHON_PROCESS while walking */
+    __u32 layout;
+    __u32 boundary_due; /* the last link was an entry frame: its cframe comes next */
+    struct python_window windows[2]; /* 0: elsewhere, 1: C stack */
+};
+
+#define MAX_DEFINITIONS_PER_SAMPLE 16
+#define SAVED_REGISTER_WORDS 42 /* arm64's struct pt_regs; x86-64's has 21 */
+
+struct sample_scratch {
+    struct sample_record sample;
+    struct process_entry process; /* copy: the map's value may change while we walk */
+    __u64 thread_pointer;
+    __u64 saved_registers[SAVED_REGISTER_WORDS]; /* struct pt_regs from the kernel stack */
+    struct native_walk native;
+    struct python_walk python;
+    __u64 undefined_code[MAX_DEFINITIONS_PER_SAMPLE];
+    __u64 undefined_count;
+    struct stack_part_record kernel_header;
+    __u64 kernel_frames[MAX_KERNEL_FRAMES];
+    struct stack_part_record native_header;
+    struct native_frame native_frames[MAX_NATIVE_FRAMES];
+};
+
+struct python_scratch {
+    struct stack_part_record header;
+    struct python_frame frames[MAX_PYTHON_FRAMES];
+};
+
+#define DEFINITION_TEXT_BYTES 16384
+struct definition_scratch {
+    struct code_definition_record record;
+    __u8 text[DEFINITION_TEXT_BYTES];
+    __u8 object[256]; /* head of the code object */
+    __u8 header[72];  /* head of a string, padded for masked offsets */
+};
