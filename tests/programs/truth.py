@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""truth.py SECONDS [SEED]: takes random ways down through different kinds of calls and, at the end of each way, stays in hold().
+"""truth.py SECONDS [SEED]: takes random ways down through different kinds of calls; at the end of each it stays in hold().
 
 There it writes down its own stack. A recorded point is true for the whole time from "start" to "end" (seconds of the monotonic
 clock): no frame but the leaf's current line changes meanwhile, so every sample of that time has to show exactly this stack.
