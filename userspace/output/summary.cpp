@@ -152,7 +152,8 @@ std::string summary(const Profile& profile, const SummaryOptions& options) {
     const auto add_table = [&](std::string_view title,
                                const std::vector<FunctionTotal>& functions) {
         if (functions.empty()) return;
-        text += fmt::format("\n{}\n", style.bold(fmt::format("   self    total  {}", title)));
+        text += fmt::format(
+            "\n{}\n", style.bold(shortened(fmt::format("   self    total  {}", title), width)));
         for (const FunctionTotal& row : functions) {
             const std::string numbers = fmt::format("{} {}  ", percent(row.self, totals.ticks),
                                                     percent(row.total, totals.ticks));
