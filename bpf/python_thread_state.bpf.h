@@ -89,8 +89,13 @@ static __always_inline int find_thread_state(struct thread_state_head *state, co
     __u64 tls = thread_pointer, candidate = 0;
     int faulted = 0, accepted;
 
-    if (process->sources & THREAD_STATE_TLS_MODULE)
-        tls = tls_block(thread_pointer, process->tls_module, process->libc);
+    if (process->sources & THREAD_STATE_TLS_MODULE) {
+        __u64 module = process->tls_module;
+
+        if (!module)
+            faulted |= read_user_u64(&module, process->tls_module_slot) != 0;
+        tls = module ? tls_block(thread_pointer, module, process->libc) : 0;
+    }
 
     if ((process->sources & THREAD_STATE_TLS) && tls) {
         faulted |= read_user_u64(&candidate, tls + process->tls_offset) != 0;

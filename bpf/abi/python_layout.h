@@ -114,16 +114,17 @@ ABI_ASSERT(sizeof(struct python_layout) == 112, "python_layout");
 /* What of a Python runtime differs per process. Value of the map `processes`, which forks copy to the child. */
 struct python_process {
     uint32_t layout;      /* index into the map `python_layouts` */
-    uint32_t sources;     /* enum thread_state_source, tried in the order of section "thread state" in docs/cpython.md */
-    int64_t tls_offset;   /* from the thread pointer, or within tls_module's block */
+    uint32_t sources;     /* enum thread_state_source */
+    int64_t tls_offset;   /* from the thread pointer, or within the block of a TLS module */
     int64_t tls_gilstate_offset;
-    uint32_t tls_module;
-    uint32_t key_has_flag; /* an int "is initialized" stands 4 bytes before the key (3.7+) */
-    uint64_t key_address;  /* mapped address of the int pthread key */
+    uint64_t tls_module_slot; /* mapped address of the GOT slot with the module's number, which the dynamic linker fills */
+    uint64_t key_address;     /* mapped address of the int pthread key */
     uint64_t current_address;
     uint64_t code_type;   /* mapped address of PyCode_Type */
-    uint32_t libc;        /* enum libc_kind */
-    uint32_t reserved;
+    uint32_t tls_module;  /* 0: read it from tls_module_slot */
+    uint8_t key_has_flag; /* an int "is initialized" stands 4 bytes before the key (3.7+) */
+    uint8_t libc;         /* enum libc_kind */
+    uint16_t reserved;
 };
 ABI_ASSERT(sizeof(struct python_process) == 64, "python_process");
 
