@@ -40,14 +40,21 @@ struct Runtime {
     uint32_t interpreter_threads = 0;
     uint32_t thread_next = 0;
 
-    // How to find the thread state; each is set if it could be decoded (enum thread_state_source).
+    // How to find the thread state: enum thread_state_source, each set if it could be decoded.
+    //   THREAD_STATE_TLS           the file is an executable: at tls_offset from the thread pointer; or tls_offset_slot is set
+    //   THREAD_STATE_TLS_MODULE    the file is a library: at tls_offset in the block of the module whose id is in
+    //                              tls_module_slot. A process may turn it into THREAD_STATE_TLS if the block is in static TLS
+    //   THREAD_STATE_TLS_GILSTATE  as either, with tls_gilstate_offset (3.15+)
+    //   THREAD_STATE_BY_TID        interpreters_head is known, so that user space can walk the list of threads
     uint32_t sources = 0;
-    // Static executable or start-up library: offset from the thread pointer if the file is the main executable (is_tls_executable),
-    // else offset within the module's TLS block.
-    bool tls_is_static = false;
+    bool tls_is_static = false;  // THREAD_STATE_TLS by an offset that the file states
     int64_t tls_offset = 0;
     int64_t tls_gilstate_offset = 0;
-    StatedAddress tls_module_slot;  // GOT slot that holds the TLS module id at run time; 0 if tls_is_static
+    StatedAddress tls_module_slot;  // GOT slot that holds the TLS module id at run time; 0 if not needed
+    // Initial-exec access and TLS descriptors: at run time the 8 bytes at this slot are the variable's offset from the thread
+    // pointer, to which tls_offset is added. (Anything else than a small negative number there: the library was loaded late.)
+    StatedAddress tls_offset_slot;
+    StatedAddress tls_gilstate_offset_slot;
     StatedAddress key_address;      // int pthread key (3.6 - 3.14); key_initialized_address 4 before in 3.7+
     StatedAddress current_address;  // pointer to the GIL holder's thread state (<= 3.11)
 };
