@@ -10,30 +10,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/addresses.h"
-#include "elf/byte_cursor.h"
 #include "elf/elf_file.h"
+#include "elf/encoded_pointers.h"
 
 namespace pyebpf::elf {
-
-// Decodes the pointers of one section; their meaning depends on where they are.
-struct EncodedPointers {
-    const ElfFile* file = nullptr;
-    std::span<const uint8_t> section;
-    StatedAddress section_address;
-    StatedAddress text_base;
-    StatedAddress data_base;
-
-    // The cursor must be inside the section. nullopt if the encoding is not known or leads out of
-    // the file.
-    [[nodiscard]] std::optional<uint64_t> read(ByteCursor& cursor, uint8_t encoding) const;
-    // Only the number, without what it is relative to: sizes are stored like this.
-    [[nodiscard]] static std::optional<uint64_t> read_plain(ByteCursor& cursor, uint8_t encoding);
-};
 
 struct CommonInformation {
     uint64_t code_alignment = 1;
@@ -72,7 +56,8 @@ class FrameEntries {
   private:
     static EncodedPointers find_eh_frame(const ElfFile& file);
     static EncodedPointers find_debug_frame(const ElfFile& file);
-    void read_section(const EncodedPointers& pointers, bool is_debug_frame);
+    [[nodiscard]] std::vector<Description> read_section(const EncodedPointers& pointers,
+                                                        bool is_debug_frame);
     void fill_gaps(std::vector<Description> candidates);
 
     EncodedPointers eh_frame_;
