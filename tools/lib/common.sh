@@ -55,18 +55,22 @@ prepare_build_dir() {
     as_builder mkdir -p "$1"
 }
 
-# build_preset PRESET [TARGET]: configure if that was never done, then build. Returns non-zero on failure; all messages go to
-# stderr. Two callers at a time take turns.
+# configure_preset PRESET: unless that was done. All messages of this function and the next go to stderr.
+configure_preset() {
+    local dir=$root/build/$1
+    prepare_build_dir "$dir"
+    [ ! -f "$dir/build.ninja" ] || return 0
+    say "configuring build/$1"
+    as_builder cmake -S "$root" --preset "$1" >/dev/null
+}
+
+# build_preset PRESET [TARGET]: configures if need be and builds. Two callers at a time take turns. Non-zero status on failure.
 build_preset() {
     local dir=$root/build/$1 status=0
     prepare_build_dir "$dir"
     exec 9<"$dir"
     flock 9
-    if [ ! -f "$dir/build.ninja" ]; then
-        say "configuring build/$1"
-        as_builder cmake -S "$root" --preset "$1" >/dev/null || status=$?
-    fi
-    [ "$status" -ne 0 ] || run_ninja "$dir" "${2:-all}" || status=$?
+    { configure_preset "$1" && run_ninja "$dir" "${2:-all}"; } || status=$?
     exec 9<&-
     return "$status"
 }
