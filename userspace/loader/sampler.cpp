@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/sampler.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+
+#include "base/log.h"
+#include "pyebpf.skel.h"
+
+namespace pyebpf::loader {
+
+namespace {
+
+constexpr size_t kKeptLogLines = 12;
+
+// libbpf's messages since the last clear(), so that a failure can show them. Loading is single-threaded.
+std::vector<std::string>& libbpf_messages() {
+    static std::vector<std::string> messages;
+    return messages;
+}
+
+int keep_message(libbpf_print_level level, const char* format, va_list arguments) {
+    if (level == LIBBPF_DEBUG) return 0;
+    char text[4096];
+    vsnprintf(text, sizeof(text), format, arguments);
+    std::string_view rest(text);
+    while (!rest.empty()) {
+        const size_t end = std::min(rest.find('\n'), rest.size());
+        if (end > 0) libbpf_messages().emplace_back(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return 0;
+}
+
+std::string last_messages() {
+    const auto& messages = libbpf_messages();
+    std::string text;
+    const size_t first = messages.size() > kKeptLogLines ? messages.size() - kKeptLogLines : 0;
+    for (size_t i = first; i < messages.size(); ++i) text += "\n  " + messages[i];
+    return text;
+}
+
+// Before 5.11 maps and programs are charged to RLIMIT_MEMLOCK; later kernels ignore it, so failing is no error.
+void raise_memlock_limit() {
+    const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
+Error load_error(int error_number) {
+    Error error;
+    error.message = fmt::format("load the BPF programs: {}", std::strerror(error_number)) + last_messages();
+    if (error_number == EPERM || error_number == EACCES) {
+        error.hint = "run as root, or grant CAP_BPF and CAP_PERFMON (before Linux 5.8: CAP_SYS_ADMIN)";
+    } else if (error_number == ESRCH || error_number == ENOENT) {
+        error.hint = "the kernel must have BTF (CONFIG_DEBUG_INFO_BTF, /sys/kernel/btf/vmlinux)";
+    } else {
+        error.hint = "pyebpf needs Linux 5.10 or later; pyebpf doctor tells what this kernel lacks";
+    }
+    return error;
+}
+
+}  // namespace
+
+struct Sampler::Kernel {
+    pyebpf_bpf* skeleton = nullptr;
+    ring_buffer* ring = nullptr;
+    std::vector<bpf_link*> sampling_links;
+    std::vector<bpf_link*> process_links;
+    const std::function<void(std::span<const uint8_t>)>* callback = nullptr;
+    code_range* ranges = nullptr;
+
+    ~Kernel() {
+        for (bpf_link* link : sampling_links) bpf_link__destroy(link);
+        for (bpf_link* link : process_links) bpf_link__destroy(link);
+        if (ranges != nullptr) munmap(ranges, sizeof(code_range) * MAX_CODE_RANGES);
+        ring_buffer__free(ring);
+        pyebpf_bpf__destroy(skeleton);
+    }
+
+    static int on_record(void* context, void* data, size_t size) {
+        auto* kernel = static_cast<Kernel*>(context);
+        (*kernel->callback)({static_cast<const uint8_t*>(data), size});
+        return 0;
+    }
+};
+
+Sampler::Sampler() : kernel_(std::make_unique<Kernel>()) {}
+Sampler::~Sampler() = default;
+
+Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
+    libbpf_messages().clear();
+    libbpf_set_print(keep_message);
+    raise_memlock_limit();
+
+    std::unique_ptr<Sampler> sampler(new Sampler());
+    Kernel& kernel = *sampler->kernel_;
+    kernel.skeleton = pyebpf_bpf__open();
+    if (kernel.skeleton == nullptr) return tl::unexpected(load_error(errno));
+    std::memcpy(const_cast<sampler_config*>(reinterpret_cast<volatile sampler_config*>(&kernel.skeleton->rodata->settings)),
+                &options.settings, sizeof(options.settings));
+    bpf_map__set_max_entries(kernel.skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
+    if (const int error = pyebpf_bpf__load(kernel.skeleton); error != 0) return tl::unexpected(load_error(-error));
+
+    kernel.ring = ring_buffer__new(bpf_map__fd(kernel.skeleton->maps.ring), Kernel::on_record, &kernel, nullptr);
+    if (kernel.ring == nullptr) return fail_errno("map the ring buffer", errno);
+    void* ranges = mmap(nullptr, sizeof(code_range) * MAX_CODE_RANGES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                        bpf_map__fd(kernel.skeleton->maps.code_ranges), 0);
+    if (ranges == MAP_FAILED) return fail_errno("map the code ranges", errno);
+    kernel.ranges = static_cast<code_range*>(ranges);
+    return sampler;
+}
+
+Result<void> Sampler::attach_process_events() {
+    for (bpf_program* program : {kernel_->skeleton->progs.on_fork, kernel_->skeleton->progs.on_exec, kernel_->skeleton->progs.on_exit}) {
+        bpf_link* link = bpf_program__attach(program);
+        if (link == nullptr) return fail_errno(fmt::format("attach {}", bpf_program__name(program)), errno);
+        kernel_->process_links.push_back(link);
+    }
+    return {};
+}
+
+Result<void> Sampler::attach_sampling_event(UniqueFd event) {
+    bpf_link* link = bpf_program__attach_perf_event(kernel_->skeleton->progs.on_tick, event.get());
+    if (link == nullptr) return fail_errno("attach to a perf event", errno);
+    kernel_->sampling_links.push_back(link);
+    (void)event.release();  // the link closes it
+    return {};
+}
+
+void Sampler::detach_sampling_events() {
+    for (bpf_link* link : kernel_->sampling_links) bpf_link__destroy(link);
+    kernel_->sampling_links.clear();
+}
+
+Result<uint32_t> Sampler::add_layout(python_layout layout) {
+    if (layouts_ == MAX_PYTHON_LAYOUTS) {
+        return fail(fmt::format("more than {} different Python runtimes on one machine", MAX_PYTHON_LAYOUTS));
+    }
+    uint32_t last = layout.thread_state.thread_id;
+    for (const uint16_t offset : {layout.thread_state.interp, layout.thread_state.frame, layout.thread_state.cframe,
+                                  layout.thread_state.base_frame, layout.thread_state.holds_gil}) {
+        if (offset != LAYOUT_ABSENT) last = std::max<uint32_t>(last, offset);
+    }
+    layout.thread_state_bytes = static_cast<uint16_t>(last + sizeof(uint64_t));
+    const uint32_t index = layouts_;
+    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.python_layouts), &index, &layout, BPF_ANY) != 0) {
+        return fail_errno("publish a Python layout", errno);
+    }
+    return layouts_++;
+}
+
+Result<void> Sampler::put_process(uint32_t tgid, const process_entry& entry) {
+    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid, &entry, BPF_ANY) != 0) {
+        return fail_errno(fmt::format("publish pid {}", tgid), errno);
+    }
+    return {};
+}
+
+void Sampler::remove_process(uint32_t tgid) {
+    bpf_map_delete_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid);
+}
+
+bool Sampler::has_process(uint32_t tgid, process_entry& entry) const {
+    return bpf_map_lookup_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid, &entry) == 0;
+}
+
+void Sampler::put_thread_state(uint32_t tgid, uint32_t tid, uint64_t address) {
+    const uint64_t key = uint64_t{tgid} << 32 | tid;
+    bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.thread_states), &key, &address, BPF_ANY);
+}
+
+std::span<code_range> Sampler::code_ranges() { return {kernel_->ranges, MAX_CODE_RANGES}; }
+
+Result<Sampler::Slab> Sampler::add_slab() {
+    if (slabs_ == MAX_UNWIND_SLABS) {
+        return fail(fmt::format("unwind tables fill all {} slabs of {} MiB", MAX_UNWIND_SLABS, UNWIND_SLAB_WORDS * 4 >> 20));
+    }
+    constexpr size_t kBytes = UNWIND_SLAB_WORDS * sizeof(uint32_t);
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+    const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_slab", sizeof(uint32_t), kBytes, 1, &options));
+    if (!map) return fail_errno("create a slab for unwind tables", errno);
+    void* mapping = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, map.get(), 0);
+    if (mapping == MAP_FAILED) return fail_errno("map a slab for unwind tables", errno);
+    slab_mappings_.emplace_back(mapping, [](void* address) { munmap(address, kBytes); });
+    const uint32_t index = slabs_;
+    const int fd = map.get();
+    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.unwind_slabs), &index, &fd, BPF_ANY) != 0) {
+        return fail_errno("publish a slab for unwind tables", errno);
+    }
+    ++slabs_;
+    return Slab{index, {static_cast<uint32_t*>(mapping), UNWIND_SLAB_WORDS}};
+}
+
+size_t Sampler::drain(const std::function<void(std::span<const uint8_t>)>& callback) {
+    kernel_->callback = &callback;
+    const int records = ring_buffer__consume(kernel_->ring);
+    kernel_->callback = nullptr;
+    return records > 0 ? static_cast<size_t>(records) : 0;
+}
+
+int Sampler::ring_fd() const { return bpf_map__fd(kernel_->skeleton->maps.ring); }
+
+KernelCounters Sampler::counters() const {
+    KernelCounters sums{};
+    std::vector<KernelCounters> values(static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+    const uint32_t zero = 0;
+    if (bpf_map_lookup_elem(bpf_map__fd(kernel_->skeleton->maps.counters), &zero, values.data()) != 0) return sums;
+    for (const KernelCounters& of_cpu : values) {
+        for (size_t i = 0; i < sums.size(); ++i) sums[i] += of_cpu[i];
+    }
+    return sums;
+}
+
+ProgramCost Sampler::cost() const {
+    bpf_prog_info info{};
+    uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(kernel_->skeleton->progs.on_tick), &info, &size) != 0) return {};
+    return {info.run_cnt, info.run_time_ns, info.verified_insns};
+}
+
+}  // namespace pyebpf::loader
