@@ -18,13 +18,14 @@ namespace pyebpf::elf {
 
 namespace {
 
-// The kernel maps nothing with more than 64 KiB of program headers (fs/binfmt_elf.c,
-// load_elf_phdrs).
-constexpr uint64_t kMaxSegments = 65536 / sizeof(Elf64_Phdr);
+// Linkers write about 15. Every address look-up goes through all of them.
+constexpr uint64_t kMaxSegments = 256;
 // Linked files have tens; only object files built with -ffunction-sections come near.
 constexpr uint64_t kMaxSections = 65536;
 constexpr size_t kMaxNeeded = 1024;
 constexpr size_t kMaxBuildIdBytes = 64;
+// The build id comes early; only long lists of probes (.note.stapsdt) reach thousands of bytes.
+constexpr uint64_t kMaxNoteBytes = 65536;
 
 bool inside(uint64_t offset, uint64_t size, uint64_t limit) {
     return offset <= limit && size <= limit - offset;
@@ -245,12 +246,13 @@ std::span<const uint8_t> ElfFile::dynamic_entries() const {
 void ElfFile::parse_build_id() {
     for (const Section& candidate : sections_) {
         if (candidate.type != SHT_NOTE || !build_id_.empty()) continue;
-        build_id_ = find_build_id(section_bytes(candidate), 4);
+        const uint64_t size = std::min(candidate.size, kMaxNoteBytes);
+        build_id_ = find_build_id(contents_->range(candidate.offset.value, size), 4);
     }
     for (const Segment& segment : segments_) {
         if (segment.type != PT_NOTE || !build_id_.empty()) continue;
-        build_id_ = find_build_id(contents_->range(segment.offset.value, segment.file_size),
-                                  segment.alignment);
+        const uint64_t size = std::min(segment.file_size, kMaxNoteBytes);
+        build_id_ = find_build_id(contents_->range(segment.offset.value, size), segment.alignment);
     }
 }
 

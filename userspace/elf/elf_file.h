@@ -82,7 +82,8 @@ class ElfFile {
     [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
     [[nodiscard]] std::span<const Section> sections() const { return sections_; }
     [[nodiscard]] const Section* section(std::string_view name) const;
-    // The whole file. Makes all of it resident: for small files and for tests.
+    // The whole file, empty if it is larger than 1 GiB. Makes all of it resident: for small files
+    // and for tests.
     [[nodiscard]] std::span<const uint8_t> bytes() const;
 
     // Contents; empty if out of bounds or SHT_NOBITS. Decompresses nothing.
@@ -104,7 +105,8 @@ class ElfFile {
     // First definition of a name in .dynsym, then .symtab. Hash tables of .dynsym are used where
     // they are sane. Undefined, absolute and common symbols have no address and are not found.
     [[nodiscard]] std::optional<Symbol> find_symbol(std::string_view name) const;
-    // Every defined symbol of .symtab and .dynsym (unsorted, duplicates possible), with a name.
+    // Every defined symbol of .symtab and .dynsym that has a name (unsorted, duplicates possible).
+    // At most 4 Mi of each table; names are cut at 16 KiB.
     [[nodiscard]] std::vector<Symbol> symbols() const;
 
     [[nodiscard]] std::vector<std::string_view> needed_libraries() const;  // DT_NEEDED

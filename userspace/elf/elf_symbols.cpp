@@ -17,6 +17,9 @@ namespace {
 // The size of a hash table is not stored where there are no sections; a million symbols take 8 MB.
 constexpr uint64_t kMaxHashTableBytes = uint64_t{16} << 20;
 
+// Per table. The largest programs, with all their debug symbols, have some two million.
+constexpr uint64_t kMaxSymbols = uint64_t{4} << 20;
+
 struct GnuHashHeader {
     uint32_t buckets;
     uint32_t first_symbol;
@@ -216,7 +219,7 @@ std::vector<Symbol> ElfFile::symbols() const {
     std::vector<Symbol> symbols;
     for (const SymbolTable& table :
          {symbol_table(section_of_type(SHT_SYMTAB)), dynamic_symbols()}) {
-        const uint64_t count = table.entries.size() / sizeof(Elf64_Sym);
+        const uint64_t count = std::min(table.entries.size() / sizeof(Elf64_Sym), kMaxSymbols);
         for (uint64_t index = 0; index < count; ++index) {
             const auto symbol = load<Elf64_Sym>(table.entries, index * sizeof(Elf64_Sym));
             if (!has_address(*symbol)) continue;

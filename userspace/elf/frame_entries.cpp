@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kMaxCommons = 65536;
 // Beyond the largest browsers (30 MB), so that a hostile file cannot make us hold several times as
 // much.
-constexpr uint64_t kMaxSectionBytes = uint64_t{256} << 20;
+constexpr uint64_t kMaxSectionBytes = uint64_t{128} << 20;
 
 bool starts_in_code(const ElfFile& file, StatedAddress address) {
     return std::any_of(file.segments().begin(), file.segments().end(), [&](const Segment& segment) {

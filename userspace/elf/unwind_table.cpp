@@ -24,6 +24,8 @@ constexpr uint64_t kMaxExecutableBytes = uint64_t{1} << 30;
 // stays in force.
 constexpr uint64_t kMinHoleBytes = 16;
 constexpr size_t kMinTableWords = 1024;
+// Of one description. The largest functions of interpreters and BLAS have some ten thousand.
+constexpr size_t kMaxDescriptionRows = size_t{1} << 20;
 
 struct CodeRange {
     StatedAddress begin;
@@ -80,9 +82,12 @@ class Compiler {
     void add(const Description& description, StatedAddress end, UnwindPages& pages) {
         const uint64_t return_register = entries_.common(description.common).return_register;
         rows_.clear();
-        const bool is_good = programs_.run(description, [&](StatedAddress pc, const FrameRow& row) {
-            rows_.push_back({pc, unwind_rule_x86_64(row, return_register)});
-        });
+        const bool is_complete =
+            programs_.run(description, [&](StatedAddress pc, const FrameRow& row) {
+                if (rows_.size() > kMaxDescriptionRows) return;
+                rows_.push_back({pc, unwind_rule_x86_64(row, return_register)});
+            });
+        const bool is_good = is_complete && rows_.size() <= kMaxDescriptionRows;
         ++(is_good ? statistics_.descriptions : statistics_.bad_descriptions);
         if (!is_good) {
             pages.set(description.begin, kNone);

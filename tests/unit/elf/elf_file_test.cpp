@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "elf/unwind_table.h"
 #include "elf_test_files.h"
 
 namespace pyebpf::elf {
@@ -195,6 +197,23 @@ TEST(ElfFile, LoadBiasIsWhatTheLoaderUsed) {
         EXPECT_EQ(bias->value, expected);
     }
     EXPECT_FALSE(file->load_bias({0x1000}, {uint64_t{1} << 40}));
+}
+
+TEST(ElfFile, ReadsTheVdsoFromMemory) {
+    const unsigned long mapped = ::getauxval(AT_SYSINFO_EHDR);
+    ASSERT_NE(mapped, 0U);
+    Elf64_Ehdr header;
+    std::memcpy(&header, reinterpret_cast<const void*>(mapped), sizeof header);
+    const uint64_t size = header.e_shoff + uint64_t{header.e_shnum} * sizeof(Elf64_Shdr);
+    const auto* begin = reinterpret_cast<const uint8_t*>(mapped);
+    const auto file = elf_of({begin, begin + size});
+    EXPECT_FALSE(file->build_id().empty());
+    const auto symbol = file->find_symbol("__vdso_clock_gettime");
+    ASSERT_TRUE(symbol);
+    const auto tables = compile_unwind_tables(*file);
+    ASSERT_TRUE(tables);
+    ASSERT_EQ(tables->size(), 1U);
+    EXPECT_EQ(tables->front().lookup(symbol->address)->cfa_kind, CFA_RSP);
 }
 
 TEST(ElfFile, TranslatesOffsetsToStatedAddresses) {

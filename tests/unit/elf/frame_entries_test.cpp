@@ -328,6 +328,23 @@ TEST(FrameEntries, BadInstructionsLeaveTheFunctionWithoutRules) {
     }
 }
 
+TEST(FrameEntries, AFunctionWithAMillionRowsIsRefused) {
+    // One instruction of one byte per row: otherwise a file could take many times its size in
+    // memory.
+    ByteWriter instructions;
+    constexpr uint32_t kRows = (1U << 20) + 10;
+    for (uint32_t i = 0; i < kRows; ++i) instructions.put<uint8_t>(0x41);
+    FrameWriter frames;
+    const uint64_t common = frames.common({});
+    frames.usual(common, kCode, 0x40);
+    frames.usual(common, kCode + 0x40, 0x10000000, instructions.bytes());
+    const auto file = elf_of(
+        ElfBuilder(kImageBytes + kRows).section(".eh_frame", kFrames, frames.bytes()).build());
+    EXPECT_EQ(statistics_of(*file).bad_descriptions, 1U);
+    EXPECT_EQ(rule_at(*file, kCode).cfa_kind, CFA_RSP);
+    EXPECT_EQ(rule_at(*file, kCode + 0x40).cfa_kind, CFA_NONE);
+}
+
 TEST(FrameEntries, UnknownAugmentationsAreCountedAsBad) {
     for (const char* augmentation : {"eh", "zX", "R", "zRX"}) {
         FrameWriter frames;

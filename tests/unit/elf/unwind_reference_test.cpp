@@ -168,9 +168,9 @@ void compare(const std::string& path) {
     EXPECT_EQ(result.wrong, 0U);
     EXPECT_EQ(statistics.bad_descriptions, 0U);
     EXPECT_GT(result.described, 0U);
-    // Hand-written assembly that moves the return address: at most a few hundred bytes in glibc and
-    // OpenSSL.
-    EXPECT_LE(result.unsupported, 512U);
+    // Hand-written assembly: glibc and libgcc move the return address (longjmp, vfork), OpenSSL
+    // addresses its frame with two registers (0.13 % of libcrypto).
+    EXPECT_LE(result.unsupported * 500, result.described);
     EXPECT_LE(result.lost_rbp, 16U);
 }
 
