@@ -40,7 +40,7 @@ std::string follow_links(const std::string& path) {
 
 }  // namespace
 
-Result<OutputFile> OutputFile::open(const std::string& path) {
+Result<OutputFile> OutputFile::open(const std::string& path, Staging staging) {
     if (path.empty())
         return fail("the name of the output file is empty", "name a file, or - for stdout",
                     kExitUsage);
@@ -53,7 +53,7 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
         }
         if (!S_ISREG(info.st_mode)) return open_in_place(path);
     }
-    return open_atomic(path, follow_links(path));
+    return open_atomic(path, follow_links(path), staging);
 }
 
 Result<OutputFile> OutputFile::open_in_place(const std::string& path) {
@@ -65,7 +65,8 @@ Result<OutputFile> OutputFile::open_in_place(const std::string& path) {
     return file;
 }
 
-Result<OutputFile> OutputFile::open_atomic(const std::string& path, const std::string& real_path) {
+Result<OutputFile> OutputFile::open_atomic(const std::string& path, const std::string& real_path,
+                                           Staging staging) {
     const std::filesystem::path target(real_path);
     std::string directory = target.parent_path().string();
     if (directory.empty()) directory = ".";
@@ -85,13 +86,15 @@ Result<OutputFile> OutputFile::open_atomic(const std::string& path, const std::s
         return error;
     }
 
-    file.fd_.reset(
-        ::openat(file.directory_.get(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode));
-    // Kernels and file systems without O_TMPFILE answer EOPNOTSUPP, EISDIR or ENOENT (open(2),
-    // O_TMPFILE).
-    const bool has_no_tmpfile =
-        !file.fd_ && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL);
-    if (has_no_tmpfile) {
+    bool has_tmpfile = staging == Staging::kUnnamedIfPossible;
+    if (has_tmpfile) {
+        file.fd_.reset(
+            ::openat(file.directory_.get(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode));
+        // What kernels and file systems without O_TMPFILE answer: open(2), O_TMPFILE.
+        has_tmpfile = file.fd_ || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT &&
+                                   errno != EINVAL);
+    }
+    if (!has_tmpfile) {
         file.kind_ = Kind::kTemporaryName;
         for (int attempt = 0; attempt < kNameAttempts && !file.fd_; attempt++) {
             std::string name = hidden_name(file.file_name_);

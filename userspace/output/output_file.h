@@ -22,7 +22,11 @@ namespace pyebpf::output {
 
 class OutputFile {
   public:
-    [[nodiscard]] static Result<OutputFile> open(const std::string& path);
+    // How to keep an unfinished file; tests choose the second way where the first would work.
+    enum class Staging { kUnnamedIfPossible, kTemporaryName };
+
+    [[nodiscard]] static Result<OutputFile> open(const std::string& path,
+                                                 Staging staging = Staging::kUnnamedIfPossible);
 
     OutputFile(OutputFile&&) noexcept = default;
     OutputFile& operator=(OutputFile&&) = delete;
@@ -40,7 +44,8 @@ class OutputFile {
 
     OutputFile(Kind kind, std::string name) : kind_(kind), name_(std::move(name)) {}
     static Result<OutputFile> open_in_place(const std::string& path);
-    static Result<OutputFile> open_atomic(const std::string& path, const std::string& real_path);
+    static Result<OutputFile> open_atomic(const std::string& path, const std::string& real_path,
+                                          Staging staging);
     [[nodiscard]] Result<void> give_name();
 
     Kind kind_;

@@ -22,7 +22,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-class OutputFileTest : public ::testing::Test {
+using Staging = OutputFile::Staging;
+
+class OutputFileTest : public ::testing::TestWithParam<Staging> {
   protected:
     void SetUp() override {
         std::string pattern = ::testing::TempDir() + "pyebpf-output-XXXXXX";
@@ -45,8 +47,11 @@ class OutputFileTest : public ::testing::Test {
         std::ifstream stream(file);
         return {std::istreambuf_iterator<char>(stream), {}};
     }
+    static Result<OutputFile> open(const std::string& file) {
+        return OutputFile::open(file, GetParam());
+    }
     static Result<void> write(const std::string& file, std::string_view text) {
-        auto output = OutputFile::open(file);
+        auto output = open(file);
         if (!output) return tl::unexpected<Error>(output.error());
         output->sink().write(text);
         return output->commit();
@@ -55,8 +60,8 @@ class OutputFileTest : public ::testing::Test {
     std::string directory_;
 };
 
-TEST_F(OutputFileTest, NameAppearsWithTheWholeContent) {
-    auto file = OutputFile::open(path("a.txt"));
+TEST_P(OutputFileTest, NameAppearsWithTheWholeContent) {
+    auto file = open(path("a.txt"));
     ASSERT_TRUE(file) << file.error().message;
     const std::string text(1'000'000, 'x');
     file->sink().write("begin");
@@ -67,18 +72,18 @@ TEST_F(OutputFileTest, NameAppearsWithTheWholeContent) {
     EXPECT_THAT(names(), UnorderedElementsAre("a.txt"));
 }
 
-TEST_F(OutputFileTest, NothingIsLeftWithoutCommit) {
+TEST_P(OutputFileTest, NothingIsLeftWithoutCommit) {
     {
-        auto file = OutputFile::open(path("a.txt"));
+        auto file = open(path("a.txt"));
         ASSERT_TRUE(file);
         file->sink().write(std::string(1'000'000, 'x'));
     }
     EXPECT_THAT(names(), IsEmpty());
 }
 
-TEST_F(OutputFileTest, OldContentStaysUntilCommit) {
+TEST_P(OutputFileTest, OldContentStaysUntilCommit) {
     ASSERT_TRUE(write(path("a.txt"), "old"));
-    auto file = OutputFile::open(path("a.txt"));
+    auto file = open(path("a.txt"));
     ASSERT_TRUE(file);
     file->sink().write("new");
     EXPECT_EQ(content(path("a.txt")), "old");
@@ -87,10 +92,10 @@ TEST_F(OutputFileTest, OldContentStaysUntilCommit) {
     EXPECT_THAT(names(), UnorderedElementsAre("a.txt"));
 }
 
-TEST_F(OutputFileTest, KilledWriterLeavesNoFileThatLooksWhole) {
+TEST_P(OutputFileTest, KilledWriterLeavesNoFileThatLooksWhole) {
     const pid_t child = ::fork();
     if (child == 0) {
-        auto file = OutputFile::open(path("a.txt"));
+        auto file = open(path("a.txt"));
         if (file) file->sink().write(std::string(1'000'000, 'x'));
         ::kill(::getpid(), SIGKILL);
     }
@@ -100,22 +105,38 @@ TEST_F(OutputFileTest, KilledWriterLeavesNoFileThatLooksWhole) {
     EXPECT_FALSE(std::filesystem::exists(path("a.txt")));
 }
 
-TEST_F(OutputFileTest, MissingDirectoryIsFoundAtOnce) {
-    const auto file = OutputFile::open(path("missing/a.txt"));
+TEST_P(OutputFileTest, MissingDirectoryIsFoundAtOnce) {
+    const auto file = open(path("missing/a.txt"));
     ASSERT_FALSE(file);
     EXPECT_THAT(file.error().message, HasSubstr("missing"));
     EXPECT_THAT(file.error().message, HasSubstr("No such file or directory"));
     EXPECT_FALSE(file.error().hint.empty());
 }
 
-TEST_F(OutputFileTest, DirectoriesAndEmptyNamesAreRefused) {
+TEST_P(OutputFileTest, ReadOnlyDirectoryIsFoundAtOnce) {
+    ASSERT_EQ(::chmod(directory_.c_str(), 0555), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        constexpr uid_t kNobody = 65534;
+        if (::geteuid() == 0 && ::setresuid(kNobody, kNobody, kNobody) != 0) ::_exit(1);
+        const auto file = open(path("a.txt"));
+        const bool is_refused =
+            !file && file.error().message.find("Permission denied") != std::string::npos;
+        ::_exit(is_refused ? 17 : 2);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(WEXITSTATUS(status), 17);
+}
+
+TEST_P(OutputFileTest, DirectoriesAndEmptyNamesAreRefused) {
     for (const std::string& name : {std::string(), directory_, directory_ + "/", path("new/")}) {
-        const auto file = OutputFile::open(name);
+        const auto file = open(name);
         ASSERT_FALSE(file) << name;
     }
 }
 
-TEST_F(OutputFileTest, LinkIsKeptAndItsTargetReplaced) {
+TEST_P(OutputFileTest, LinkIsKeptAndItsTargetReplaced) {
     ASSERT_TRUE(write(path("target.txt"), "old"));
     std::filesystem::create_symlink("target.txt", path("link.txt"));
     ASSERT_TRUE(write(path("link.txt"), "new"));
@@ -123,7 +144,7 @@ TEST_F(OutputFileTest, LinkIsKeptAndItsTargetReplaced) {
     EXPECT_EQ(content(path("target.txt")), "new");
 }
 
-TEST_F(OutputFileTest, PipesAreWrittenInPlace) {
+TEST_P(OutputFileTest, PipesAreWrittenInPlace) {
     ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
     const UniqueFd reader(::open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK));
     ASSERT_TRUE(write(path("pipe"), "hello"));
@@ -133,13 +154,13 @@ TEST_F(OutputFileTest, PipesAreWrittenInPlace) {
     EXPECT_TRUE(std::filesystem::is_fifo(path("pipe")));
 }
 
-TEST_F(OutputFileTest, FullDiskIsAnError) {
+TEST_P(OutputFileTest, FullDiskIsAnError) {
     const auto result = write("/dev/full", "hello");
     ASSERT_FALSE(result);
     EXPECT_THAT(result.error().message, HasSubstr("No space left on device"));
 }
 
-TEST_F(OutputFileTest, FileOfLimitedSizeIsNotCommitted) {
+TEST_P(OutputFileTest, FileOfLimitedSizeIsNotCommitted) {
     // A limit on the size of files stands in for a full disk: the same path through write(2).
     const pid_t child = ::fork();
     if (child == 0) {
@@ -153,6 +174,13 @@ TEST_F(OutputFileTest, FileOfLimitedSizeIsNotCommitted) {
     EXPECT_EQ(WEXITSTATUS(status), 17);
     EXPECT_THAT(names(), IsEmpty());
 }
+
+INSTANTIATE_TEST_SUITE_P(Staging, OutputFileTest,
+                         ::testing::Values(Staging::kUnnamedIfPossible, Staging::kTemporaryName),
+                         [](const auto& test) {
+                             return test.param == Staging::kTemporaryName ? "temporary_name"
+                                                                          : "unnamed";
+                         });
 
 TEST(FdSink, FirstErrorIsKept) {
     const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));

@@ -18,7 +18,7 @@ export interface FlameEvents {
 
 const rowHeight = 19;
 const boxHeight = 18;
-const smallestBox = 0.6; // CSS pixels; narrower boxes are drawn together
+const smallestBox = 0.5; // CSS pixels; narrower boxes are drawn together
 const smallestText = 22;
 const textInset = 5;
 const zoomMs = 220;
@@ -153,7 +153,12 @@ export class FlameGraph {
   }
 
   private rowTop(depth: number): number {
-    return (this.direction === "down" ? depth : this.tree.height - 1 - depth) * rowHeight;
+    return this.direction === "down" ? depth * rowHeight : this.floor() - (depth + 1) * rowHeight;
+  }
+
+  // Where the roots stand when they are at the bottom: that of the window if the graph is lower.
+  private floor(): number {
+    return Math.max(this.tree.height * rowHeight, this.window.clientHeight - 1);
   }
 
   // Scrolls only if the row is not well inside the window.
@@ -224,7 +229,7 @@ export class FlameGraph {
         if (childWidth < smallestBox) {
           const last = tree.children[end - 1]!;
           const restRight = (tree.start[last]! + tree.total[last]! - this.left) * scale;
-          this.drawRest(Math.max(0, childLeft), Math.min(width, restRight), tree.depth[child]!, scrolled);
+          this.drawRest(child, Math.max(0, childLeft), Math.min(width, restRight), scrolled);
           break;
         }
         if (childLeft + childWidth > 0) pending.push(child);
@@ -234,11 +239,12 @@ export class FlameGraph {
     this.context.fillStyle = palette.background;
   }
 
-  private drawRest(from: number, to: number, depth: number, scrolled: number): void {
+  // Children that are too narrow to tell apart, as one pale box in the color of the largest; what is above them shows when zoomed to.
+  private drawRest(largest: number, from: number, to: number, scrolled: number): void {
     if (to - from < 0.3) return;
-    this.context.globalAlpha = 0.35;
-    this.context.fillStyle = this.palette.all;
-    this.context.fillRect(from, this.rowTop(depth) - scrolled, to - from, boxHeight);
+    this.context.globalAlpha = this.matches === null ? 0.45 : 0.12;
+    this.context.fillStyle = this.palette.fill[this.tree.label[largest]!]!;
+    this.context.fillRect(from, this.rowTop(this.tree.depth[largest]!) - scrolled, to - from, boxHeight);
   }
 
   private drawBox(node: number, label: number, x: number, y: number, width: number, isDimmed: boolean): void {
@@ -260,15 +266,25 @@ export class FlameGraph {
     const { name, place } = describe(this.profile, label);
     const nameWidth = this.textWidth(name);
     if (nameWidth > room) {
-      const kept = Math.floor((name.length * room) / nameWidth) - 1;
-      if (kept >= 2) context.fillText(`${name.slice(0, kept)}…`, x, y, room);
+      const text = this.cut(name, room, nameWidth);
+      if (text !== "") context.fillText(text, x, y);
       return;
     }
     context.fillText(name, x, y);
     const short = label < this.profile.functionCount ? shortPlace(place) : place;
     if (short === "" || nameWidth + 8 + this.textWidth(short) > room) return;
-    context.globalAlpha *= 0.62;
+    context.globalAlpha *= 0.75;
     context.fillText(short, x + nameWidth + 8, y);
+  }
+
+  // The beginning of a name with an ellipsis; empty if less than two letters fit.
+  private cut(name: string, room: number, nameWidth: number): string {
+    const letters = Array.from(name.slice(0, Math.ceil((name.length * room) / nameWidth) + 2));
+    for (let kept = letters.length; kept >= 2; kept--) {
+      const text = `${letters.slice(0, kept).join("")}…`;
+      if (this.context.measureText(text).width <= room) return text;
+    }
+    return "";
   }
 
   private textWidth(text: string): number {
@@ -297,8 +313,8 @@ export class FlameGraph {
   private nodeAt(event: MouseEvent): number | null {
     const bounds = this.canvas.getBoundingClientRect();
     const weight = this.left + ((event.clientX - bounds.x) / bounds.width) * (this.right - this.left);
-    const row = Math.floor((event.clientY - bounds.y + this.window.scrollTop) / rowHeight);
-    const depth = this.direction === "down" ? row : this.tree.height - 1 - row;
+    const y = event.clientY - bounds.y + this.window.scrollTop;
+    const depth = Math.floor((this.direction === "down" ? y : this.floor() - y) / rowHeight);
     let node = 0;
     while (this.tree.depth[node]! < depth) {
       const child = this.childAt(node, weight);

@@ -93,7 +93,6 @@ class Page {
 
   private flipDirection(): void {
     this.direction = this.direction === "down" ? "up" : "down";
-    this.flip.textContent = this.direction === "down" ? "Roots on top" : "Roots at the bottom";
     this.flip.setAttribute("aria-pressed", String(this.direction === "up"));
     this.graph.setDirection(this.direction);
   }

@@ -11,15 +11,7 @@ export function percent(part: number, whole: number): string {
   return `${share.toFixed(share < 9.995 ? 2 : 1)} %`;
 }
 
-function scaled(value: number, steps: readonly (readonly [number, string])[]): string {
-  for (const [size, name] of steps) {
-    if (value >= size) return `${(value / size).toPrecision(3)} ${name}`;
-  }
-  return `${value} ${steps[steps.length - 1]![1]}`;
-}
-
 const times = [
-  [60e9 * 100, "min"],
   [1e9, "s"],
   [1e6, "ms"],
   [1e3, "µs"],
@@ -33,13 +25,17 @@ const sizes = [
   [1, "B"],
 ] as const;
 
+// Three digits, or all that are before the point.
+function scaled(value: number, steps: readonly (readonly [number, string])[]): string {
+  const [size, name] = steps.find(([least]) => value >= least) ?? steps[steps.length - 1]!;
+  const number = value / size;
+  return `${number >= 100 ? grouped(number) : number.toPrecision(3)} ${name}`;
+}
+
 // A weight of a source with this unit.
 export function amount(value: number, unit: string): string {
-  if (unit === "nanoseconds") {
-    const minutes = times[0];
-    if (value >= minutes[0]) return `${grouped(value / 60e9)} min`;
-    return value >= 100e9 ? `${grouped(value / 1e9)} s` : scaled(value, times.slice(1));
-  }
+  if (value === 0) return "0";
+  if (unit === "nanoseconds") return scaled(value, times);
   if (unit === "bytes") return scaled(value, sizes);
   return `${grouped(value)} ${unit}`;
 }

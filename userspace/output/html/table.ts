@@ -10,15 +10,6 @@ import type { FunctionTotals } from "./tree";
 type Column = "self" | "total" | "name";
 
 const shownRows = 250;
-const longestPlace = 36;
-
-// The end of a path tells most.
-function endOf(place: string): string {
-  if (place.length <= longestPlace) return place;
-  const cut = place.length - longestPlace;
-  const slash = place.indexOf("/", cut);
-  return `…${place.slice(slash < 0 ? cut : slash)}`;
-}
 
 export class FunctionTable {
   private readonly body = byId<HTMLElement>("function-rows");
@@ -111,7 +102,7 @@ export class FunctionTable {
           { class: "function" },
           make("i", { class: `swatch ${kind.toLowerCase()}`, "aria-label": kind, role: "img" }),
           make("span", { class: "name" }, name),
-          make("span", { class: "place" }, endOf(place)),
+          make("span", { class: "place" }, make("bdi", { dir: "ltr" }, place)),
         ),
       ),
     );
