@@ -3,7 +3,8 @@
 """Finds every CPython that tests can run: one line "version<TAB>command" for each distinct interpreter.
 
 Looked at: python2.7 and python3.x on PATH and in /usr/bin and /usr/local/bin, the versions of pyenv (PYENV_ROOT or ~/.pyenv),
-and the root folders named in PYEBPF_ROOTFS (separated by colons), whose interpreters run by `chroot ROOT PYTHON` (needs root).
+and root folders, whose interpreters run by `chroot ROOT PYTHON` (needs root): those named in PYEBPF_ROOTFS, separated by colons,
+or without it those that `tools/pythons setup` made.
 With --missing, the supported versions that were not found are listed on stderr and the exit status is 1.
 """
 import argparse
@@ -30,11 +31,19 @@ def candidates():
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     for path in sorted(glob.glob(os.path.join(pyenv, "versions", "*", "bin", "python"))):
         yield [path]
-    for root in filter(None, os.environ.get("PYEBPF_ROOTFS", "").split(":")):
+    for root in roots():
         for folder in ("usr/bin", "usr/local/bin"):
             for name in NAMES:
                 if os.path.lexists(os.path.join(root, folder, name)):
                     yield ["chroot", root, "/" + os.path.join(folder, name)]
+
+
+def roots():
+    if "PYEBPF_ROOTFS" in os.environ:
+        return [root for root in os.environ["PYEBPF_ROOTFS"].split(":") if root]
+    cache = os.environ.get("PYEBPF_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pyebpf")
+    return sorted(glob.glob(os.path.join(cache, "rootfs", "*", "")))
 
 
 def version_of(command):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tiny abstract interpreter: each register holds what is known of its value, everything not understood makes it unknown.
+// A tiny abstract interpreter: each register holds what is known of its value, everything not
+// understood makes it unknown.
 #include "python/accessor_decode.h"
 
 #include <elf.h>
@@ -21,8 +22,8 @@ struct Value {
         kUnknown,
         kConstant,       // number; may be an address in a file with fixed addresses
         kAddress,        // number: a stated address
-        kLoadedInt,      // number: the stated address that 4 bytes were loaded from
-        kLoaded,         // number: the stated address that 8 bytes were loaded from; offset was added to them
+        kLoadedInt,      // 4 bytes from the stated address `number`
+        kLoaded,         // 8 bytes from the stated address `number`, + offset
         kThreadPointer,  // + offset
         kTlsBlock,       // a variable of this module; slot: its GOT pair; offset within the block
         kTlsOffset,      // an offset from the thread pointer that is in slot, + offset
@@ -81,22 +82,28 @@ class Interpreter {
     }
 
     void call(const X86Instruction& instruction) {
-        // A descriptor's call (call *(%rax)) returns the offset from the thread pointer and keeps every other register.
-        if (instruction.memory && instruction.memory->base == kRax && registers_[kRax].kind == Value::kAddress) {
+        // A descriptor's call (call *(%rax)) returns the offset from the thread pointer and keeps
+        // every other register.
+        if (instruction.memory && instruction.memory->base == kRax &&
+            registers_[kRax].kind == Value::kAddress) {
             const uint64_t descriptor = registers_[kRax].number;
             const auto found = relocation(descriptor);
             const bool is_descriptor = found && found->type == R_X86_64_TLSDESC;
-            registers_[kRax] = is_descriptor ? Value{.kind = Value::kTlsOffset, .number = descriptor + 8} : unknown();
+            registers_[kRax] = is_descriptor
+                                   ? Value{.kind = Value::kTlsOffset, .number = descriptor + 8}
+                                   : unknown();
             return;
         }
-        // __tls_get_addr, by its argument: a GOT pair that the dynamic linker fills with module id and offset.
+        // __tls_get_addr, by its argument: a GOT pair that the dynamic linker fills with module id
+        // and offset.
         Value result = unknown();
         const Value& argument = registers_[kRdi];
         if (argument.kind == Value::kAddress) {
             const auto module = relocation(argument.number);
             if (module && module->type == R_X86_64_DTPMOD64) result = tls_block(argument.number);
         }
-        for (const uint8_t clobbered : {0, 1, 2, 6, 7, 8, 9, 10, 11}) registers_[clobbered] = unknown();
+        for (const uint8_t clobbered : {0, 1, 2, 6, 7, 8, 9, 10, 11})
+            registers_[clobbered] = unknown();
         registers_[kRax] = result;
     }
 
@@ -113,8 +120,10 @@ class Interpreter {
     }
 
     // The address that a memory operand without a segment stands for.
-    [[nodiscard]] Value effective_address(const X86Instruction& instruction, uint64_t address) const {
-        if (const auto target = instruction.operand_address(address)) return {.kind = Value::kAddress, .number = *target};
+    [[nodiscard]] Value effective_address(const X86Instruction& instruction,
+                                          uint64_t address) const {
+        if (const auto target = instruction.operand_address(address))
+            return {.kind = Value::kAddress, .number = *target};
         const X86Memory& memory = *instruction.memory;
         if (memory.base == kNoRegister && memory.index == kNoRegister) {
             return {.kind = Value::kAddress, .number = static_cast<uint32_t>(memory.displacement)};
@@ -126,43 +135,55 @@ class Interpreter {
     static Value plus(Value value, int64_t addend) {
         switch (value.kind) {
             case Value::kConstant:
-            case Value::kAddress: value.number += static_cast<uint64_t>(addend); return value;
+            case Value::kAddress:
+                value.number += static_cast<uint64_t>(addend);
+                return value;
             case Value::kLoaded:
             case Value::kThreadPointer:
             case Value::kTlsBlock:
             case Value::kTlsOffset:
-            case Value::kTlsAddress: value.offset += addend; return value;
+            case Value::kTlsAddress:
+                value.offset += addend;
+                return value;
             case Value::kUnknown:
             case Value::kLoadedInt:
-            case Value::kTlsValue: break;
+            case Value::kTlsValue:
+                break;
         }
         return unknown();
     }
 
     // What an 8-byte load gives (4 bytes if !wide).
     [[nodiscard]] Value load(const X86Instruction& instruction, uint64_t address) const {
-        if (instruction.segment == kFs) return instruction.wide ? load_from_fs(*instruction.memory) : unknown();
+        if (instruction.segment == kFs)
+            return instruction.wide ? load_from_fs(*instruction.memory) : unknown();
         if (instruction.segment != 0) return unknown();
         const Value from = effective_address(instruction, address);
         if (!instruction.wide) {
-            if (from.kind == Value::kAddress) return {.kind = Value::kLoadedInt, .number = from.number};
+            if (from.kind == Value::kAddress)
+                return {.kind = Value::kLoadedInt, .number = from.number};
             return unknown();
         }
         switch (from.kind) {
             case Value::kAddress: {
                 const auto found = relocation(from.number);
-                if (found && found->type == R_X86_64_TPOFF64) return {.kind = Value::kTlsOffset, .number = from.number};
+                if (found && found->type == R_X86_64_TPOFF64)
+                    return {.kind = Value::kTlsOffset, .number = from.number};
                 return {.kind = Value::kLoaded, .number = from.number};
             }
-            case Value::kThreadPointer: return tls_value(TlsModel::kThreadPointer, 0, from.offset);
-            case Value::kTlsBlock: return tls_value(TlsModel::kModule, from.number, from.offset);
-            case Value::kTlsAddress: return tls_value(TlsModel::kOffsetSlot, from.number, from.offset);
+            case Value::kThreadPointer:
+                return tls_value(TlsModel::kThreadPointer, 0, from.offset);
+            case Value::kTlsBlock:
+                return tls_value(TlsModel::kModule, from.number, from.offset);
+            case Value::kTlsAddress:
+                return tls_value(TlsModel::kOffsetSlot, from.number, from.offset);
             case Value::kUnknown:
             case Value::kConstant:
             case Value::kLoadedInt:
             case Value::kLoaded:
             case Value::kTlsOffset:
-            case Value::kTlsValue: break;
+            case Value::kTlsValue:
+                break;
         }
         return unknown();
     }
@@ -175,7 +196,8 @@ class Interpreter {
         }
         const Value& base = registers_[memory.base];
         if (base.kind == Value::kConstant) {
-            return tls_value(TlsModel::kThreadPointer, 0, static_cast<int64_t>(base.number) + memory.displacement);
+            return tls_value(TlsModel::kThreadPointer, 0,
+                             static_cast<int64_t>(base.number) + memory.displacement);
         }
         if (base.kind == Value::kTlsOffset) {
             return tls_value(TlsModel::kOffsetSlot, base.number, base.offset + memory.displacement);
@@ -187,9 +209,12 @@ class Interpreter {
         const Value& pointer = one.kind == Value::kThreadPointer ? one : other;
         const Value& offset = one.kind == Value::kThreadPointer ? other : one;
         if (pointer.kind != Value::kThreadPointer) return unknown();
-        if (offset.kind == Value::kConstant) return plus(pointer, static_cast<int64_t>(offset.number));
+        if (offset.kind == Value::kConstant)
+            return plus(pointer, static_cast<int64_t>(offset.number));
         if (offset.kind != Value::kTlsOffset) return unknown();
-        return {.kind = Value::kTlsAddress, .number = offset.number, .offset = offset.offset + pointer.offset};
+        return {.kind = Value::kTlsAddress,
+                .number = offset.number,
+                .offset = offset.offset + pointer.offset};
     }
 
     [[nodiscard]] Value source(const X86Instruction& instruction, uint64_t address) const {
@@ -206,18 +231,26 @@ class Interpreter {
         if (opcode == 0x8b) {  // mov r/m, reg
             registers_[instruction.reg] = source(instruction, address);
         } else if (opcode == 0x89) {  // mov reg, r/m
-            if (!instruction.memory) registers_[instruction.rm] = instruction.wide ? registers_[instruction.reg] : unknown();
+            if (!instruction.memory)
+                registers_[instruction.rm] =
+                    instruction.wide ? registers_[instruction.reg] : unknown();
         } else if (opcode == 0x8d && instruction.memory) {  // lea
-            registers_[instruction.reg] = instruction.segment == 0 ? effective_address(instruction, address) : unknown();
+            registers_[instruction.reg] =
+                instruction.segment == 0 ? effective_address(instruction, address) : unknown();
         } else if (opcode == 0x03) {  // add r/m, reg
-            registers_[instruction.reg] = sum(registers_[instruction.reg], source(instruction, address));
-        } else if ((opcode == 0x81 || opcode == 0x83) && !instruction.memory && instruction.reg == 0) {  // add imm, r/m
+            registers_[instruction.reg] =
+                sum(registers_[instruction.reg], source(instruction, address));
+        } else if ((opcode == 0x81 || opcode == 0x83) && !instruction.memory &&
+                   instruction.reg == 0) {  // add imm, r/m
             registers_[instruction.rm] = plus(registers_[instruction.rm], instruction.immediate);
         } else if (opcode == 0xc7 && !instruction.memory) {  // mov imm32, r/m
-            registers_[instruction.rm] = {.kind = Value::kConstant, .number = static_cast<uint64_t>(instruction.immediate)};
+            registers_[instruction.rm] = {.kind = Value::kConstant,
+                                          .number = static_cast<uint64_t>(instruction.immediate)};
         } else if (opcode >= 0xb8 && opcode <= 0xbf) {  // mov imm, reg
             const uint64_t bits = instruction.wide ? ~uint64_t{0} : 0xffffffff;
-            registers_[instruction.opcode_register] = {.kind = Value::kConstant, .number = static_cast<uint64_t>(instruction.immediate) & bits};
+            registers_[instruction.opcode_register] = {
+                .kind = Value::kConstant,
+                .number = static_cast<uint64_t>(instruction.immediate) & bits};
         } else if (!is_comparison(instruction)) {
             forget(instruction);
         }
@@ -225,9 +258,11 @@ class Interpreter {
 
     static bool is_comparison(const X86Instruction& instruction) {
         const uint8_t opcode = instruction.opcode;
-        const bool immediate_compare = opcode >= 0x80 && opcode <= 0x83 && (instruction.reg & 7) == 7;
-        return immediate_compare || (opcode >= 0x38 && opcode <= 0x3d) || opcode == 0x84 || opcode == 0x85 ||
-               opcode == 0xa8 || opcode == 0xa9 || instruction.is_conditional_jump() || (opcode >= 0x50 && opcode <= 0x57);
+        const bool immediate_compare =
+            opcode >= 0x80 && opcode <= 0x83 && (instruction.reg & 7) == 7;
+        return immediate_compare || (opcode >= 0x38 && opcode <= 0x3d) || opcode == 0x84 ||
+               opcode == 0x85 || opcode == 0xa8 || opcode == 0xa9 ||
+               instruction.is_conditional_jump() || (opcode >= 0x50 && opcode <= 0x57);
     }
 
     void forget(const X86Instruction& instruction) {
@@ -237,23 +272,30 @@ class Interpreter {
         }
         if (instruction.reg < registers_.size()) registers_[instruction.reg] = unknown();
         if (instruction.rm < registers_.size()) registers_[instruction.rm] = unknown();
-        if (one_byte && instruction.reg == kNoRegister && instruction.opcode < 0x50) registers_[kRax] = unknown();
+        if (one_byte && instruction.reg == kNoRegister && instruction.opcode < 0x50)
+            registers_[kRax] = unknown();
     }
 
     const elf::ElfFile& file_;
     std::array<Value, 16> registers_{};
 };
 
-// An offset that lies in the file's own thread-local storage. Everything else is a misreading (or %fs:0x28, the stack guard).
+// An offset that lies in the file's own thread-local storage. Everything else is a misreading (or
+// %fs:0x28, the stack guard).
 bool is_plausible(const elf::ElfFile& file, const TlsVariable& variable) {
     for (const elf::Segment& segment : file.segments()) {
         if (segment.type != PT_TLS || segment.memory_size > (uint64_t{1} << 30)) continue;
-        const uint64_t alignment = segment.alignment > 1 && segment.alignment <= 4096 ? segment.alignment : 1;
-        const auto size = static_cast<int64_t>((segment.memory_size + alignment - 1) / alignment * alignment);
+        const uint64_t alignment =
+            segment.alignment > 1 && segment.alignment <= 4096 ? segment.alignment : 1;
+        const auto size =
+            static_cast<int64_t>((segment.memory_size + alignment - 1) / alignment * alignment);
         switch (variable.model) {
-            case TlsModel::kThreadPointer: return variable.offset < 0 && variable.offset >= -size;
-            case TlsModel::kModule: return variable.offset >= 0 && variable.offset < size;
-            case TlsModel::kOffsetSlot: return variable.offset >= 0 && variable.offset < size;
+            case TlsModel::kThreadPointer:
+                return variable.offset < 0 && variable.offset >= -size;
+            case TlsModel::kModule:
+                return variable.offset >= 0 && variable.offset < size;
+            case TlsModel::kOffsetSlot:
+                return variable.offset >= 0 && variable.offset < size;
         }
     }
     return false;
@@ -261,21 +303,24 @@ bool is_plausible(const elf::ElfFile& file, const TlsVariable& variable) {
 
 }  // namespace
 
-std::optional<TlsVariable> returned_tls_variable(const elf::ElfFile& file, const elf::Symbol& function) {
+std::optional<TlsVariable> returned_tls_variable(const elf::ElfFile& file,
+                                                 const elf::Symbol& function) {
     if (file.machine() != EM_X86_64) return std::nullopt;
     const Value value = Interpreter(file).run(function);
     if (value.kind != Value::kTlsValue || !is_plausible(file, value.tls)) return std::nullopt;
     return value.tls;
 }
 
-std::optional<StatedAddress> returned_variable(const elf::ElfFile& file, const elf::Symbol& function) {
+std::optional<StatedAddress> returned_variable(const elf::ElfFile& file,
+                                               const elf::Symbol& function) {
     if (file.machine() != EM_X86_64) return std::nullopt;
     const Value value = Interpreter(file).run(function);
     if (value.kind != Value::kLoaded || value.offset != 0) return std::nullopt;
     return StatedAddress{value.number};
 }
 
-std::optional<FirstArgument> first_call_argument(const elf::ElfFile& file, const elf::Symbol& function) {
+std::optional<FirstArgument> first_call_argument(const elf::ElfFile& file,
+                                                 const elf::Symbol& function) {
     if (file.machine() != EM_X86_64) return std::nullopt;
     std::optional<FirstArgument> found;
     Interpreter(file).run(function, [&](const Value& argument) {
@@ -285,7 +330,8 @@ std::optional<FirstArgument> first_call_argument(const elf::ElfFile& file, const
         } else if (argument.kind == Value::kAddress || argument.kind == Value::kConstant) {
             found = FirstArgument{.kind = FirstArgument::kPointer, .address = {argument.number}};
         } else if (argument.kind == Value::kLoaded) {
-            found = FirstArgument{.kind = FirstArgument::kPointerIntoSymbol, .offset = argument.offset};
+            found =
+                FirstArgument{.kind = FirstArgument::kPointerIntoSymbol, .offset = argument.offset};
         }
     });
     return found;

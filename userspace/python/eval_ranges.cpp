@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of a function each have a frame description entry, and jump into each other's middle, which no other function does.
-// So: the entries that a direct jump of the function enters past their begin, or at their begin by a conditional jump (compilers
-// emit no conditional tail calls), belong to it; a plain jump to the begin of an entry may be a tail call.
+// The parts of a function each have a frame description entry, and jump into each other's middle,
+// which no other function does. So: the entries that a direct jump of the function enters past
+// their begin, or at their begin by a conditional jump (compilers emit no conditional tail calls),
+// belong to it; a plain jump to the begin of an entry may be a tail call.
 #include "python/eval_ranges.h"
 
 #include <elf.h>
@@ -26,12 +27,15 @@ bool contains(const CodeRange& range, uint64_t address) {
 }
 
 bool is_covered(const std::vector<CodeRange>& ranges, uint64_t address) {
-    return std::ranges::any_of(ranges, [&](const CodeRange& range) { return contains(range, address); });
+    return std::ranges::any_of(ranges,
+                               [&](const CodeRange& range) { return contains(range, address); });
 }
 
-const elf::FrameDescription* description_at(const std::vector<elf::FrameDescription>& descriptions, uint64_t address) {
-    const auto after = std::ranges::upper_bound(descriptions, address, {},
-                                                [](const elf::FrameDescription& one) { return one.begin.value; });
+const elf::FrameDescription* description_at(const std::vector<elf::FrameDescription>& descriptions,
+                                            uint64_t address) {
+    const auto after =
+        std::ranges::upper_bound(descriptions, address, {},
+                                 [](const elf::FrameDescription& one) { return one.begin.value; });
     if (after == descriptions.begin()) return nullptr;
     const elf::FrameDescription& found = *(after - 1);
     return address < found.end.value ? &found : nullptr;
@@ -60,21 +64,25 @@ void follow_jumps(const elf::ElfFile& file, const std::vector<elf::FrameDescript
     }
 }
 
-void add_named_parts(const elf::ElfFile& file, std::string_view name, std::vector<CodeRange>& parts) {
+void add_named_parts(const elf::ElfFile& file, std::string_view name,
+                     std::vector<CodeRange>& parts) {
     if (file.section(".symtab") == nullptr) return;
     for (const elf::Symbol& symbol : file.symbols()) {
         if (parts.size() >= kMaxParts) return;
         if (symbol.name.size() <= name.size() + 1 || !symbol.name.starts_with(name)) continue;
         const char separator = symbol.name[name.size()];
         if (separator != '.' && separator != '/') continue;
-        if (symbol.size == 0 || symbol.size > kMaxPartBytes || is_covered(parts, symbol.address.value)) continue;
+        if (symbol.size == 0 || symbol.size > kMaxPartBytes ||
+            is_covered(parts, symbol.address.value))
+            continue;
         parts.push_back({symbol.address, symbol.address + symbol.size});
     }
 }
 
 }  // namespace
 
-std::vector<CodeRange> function_ranges(const elf::ElfFile& file, const elf::Symbol& function, std::string_view name) {
+std::vector<CodeRange> function_ranges(const elf::ElfFile& file, const elf::Symbol& function,
+                                       std::string_view name) {
     const std::vector<elf::FrameDescription> descriptions = elf::frame_descriptions(file);
     uint64_t size = function.size;
     if (const elf::FrameDescription* own = description_at(descriptions, function.address.value)) {
@@ -87,7 +95,8 @@ std::vector<CodeRange> function_ranges(const elf::ElfFile& file, const elf::Symb
         size_t scanned = 0;
         for (int round = 0; round < kRounds; ++round) {
             const size_t known = parts.size();
-            for (; scanned < known; ++scanned) follow_jumps(file, descriptions, CodeRange{parts[scanned]}, parts);
+            for (; scanned < known; ++scanned)
+                follow_jumps(file, descriptions, CodeRange{parts[scanned]}, parts);
         }
     }
     add_named_parts(file, name, parts);

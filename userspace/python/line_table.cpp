@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The four table formats. Each decoder walks the table once, forward, until it reaches the instruction; arithmetic on foreign
-// numbers is done in unsigned 32 bits, so that it wraps instead of being undefined.
+// The four table formats. Each decoder walks the table once, forward, until it reaches the
+// instruction; arithmetic on foreign numbers is done in unsigned 32 bits, so that it wraps instead
+// of being undefined.
 #include "python/line_table.h"
 
 namespace pyebpf::python {
@@ -8,7 +9,8 @@ namespace {
 
 using Bytes = std::span<const uint8_t>;
 
-// What a table says about one instruction: its own location, and the last line that an instruction at or before it has.
+// What a table says about one instruction: its own location, and the last line that an instruction
+// at or before it has.
 struct Found {
     std::optional<Location> here;
     std::optional<int32_t> line_before;
@@ -22,8 +24,8 @@ Location whole_line(int32_t line) {
     return {.line = line, .end_line = line, .column = -1, .end_column = -1};
 }
 
-// co_lnotab: pairs (bytes of code u8, lines) since the last pair. Lines are unsigned in 2.7 and signed from 3.6 on
-// (Objects/lnotab_notes.txt in 2.7.18 and 3.9.18).
+// co_lnotab: pairs (bytes of code u8, lines) since the last pair. Lines are unsigned in 2.7 and
+// signed from 3.6 on (Objects/lnotab_notes.txt in 2.7.18 and 3.9.18).
 Found locate_in_lnotab(Bytes table, bool lines_are_signed, int32_t first_line, int32_t offset) {
     int64_t address = 0;
     int32_t line = first_line;
@@ -36,8 +38,8 @@ Found locate_in_lnotab(Bytes table, bool lines_are_signed, int32_t first_line, i
     return {whole_line(line), line};
 }
 
-// co_linetable of 3.10: pairs (bytes of code u8, lines i8); -128: this range has no line, and the running line stays
-// (Objects/lnotab_notes.txt in 3.10.13, PEP 626).
+// co_linetable of 3.10: pairs (bytes of code u8, lines i8); -128: this range has no line, and the
+// running line stays (Objects/lnotab_notes.txt in 3.10.13, PEP 626).
 Found locate_in_pairs(Bytes table, int32_t first_line, int32_t offset) {
     constexpr int8_t kNoLine = -128;
     Found found;
@@ -88,14 +90,14 @@ class Reader {
     size_t position_ = 0;
 };
 
-// co_linetable of 3.11+ (Objects/locations.md in 3.11, InternalDocs/code_objects.md in 3.14; PEP 657). An entry's head byte
-// is 1 kind:4 (code units - 1):3; its kind says what follows.
+// co_linetable of 3.11+ (Objects/locations.md in 3.11, InternalDocs/code_objects.md in 3.14; PEP
+// 657). An entry's head byte is 1 kind:4 (code units - 1):3; its kind says what follows.
 enum EntryKind : uint8_t {
-    kShortLast = 9,         // 0 - 9: columns below 80 in one byte, same line
-    kOneLineFirst = 10,     // 10 - 12: line + 0 - 2, two column bytes
+    kShortLast = 9,      // 0 - 9: columns below 80 in one byte, same line
+    kOneLineFirst = 10,  // 10 - 12: line + 0 - 2, two column bytes
     kOneLineLast = 12,
-    kNoColumns = 13,        // line delta
-    kLong = 14,             // line delta, end line delta, columns + 1
+    kNoColumns = 13,  // line delta
+    kLong = 14,       // line delta, end line delta, columns + 1
     kNoLocation = 15,
 };
 
@@ -155,7 +157,8 @@ Found find(int major, int minor, Bytes table, int32_t first_line, int32_t offset
 
 }  // namespace
 
-std::optional<Location> locate(int major, int minor, Bytes table, int32_t first_line, int32_t offset) {
+std::optional<Location> locate(int major, int minor, Bytes table, int32_t first_line,
+                               int32_t offset) {
     return find(major, minor, table, first_line, offset).here;
 }
 

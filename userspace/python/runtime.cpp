@@ -21,7 +21,8 @@ constexpr std::string_view kEvalFrameDefault = "_PyEval_EvalFrameDefault";  // 3
 constexpr std::string_view kEvalFrameEx = "PyEval_EvalFrameEx";             // 2.7; in 3.x a wrapper
 constexpr std::string_view kRuntimeSection = ".PyRuntime";                  // 3.10+
 
-// Symbols of a file, and those of its mini debug info where they may be needed: an interpreter that does not export its own.
+// Symbols of a file, and those of its mini debug info where they may be needed: an interpreter that
+// does not export its own.
 class Symbols {
   public:
     explicit Symbols(const elf::ElfFile& file) : file_(file) {}
@@ -45,11 +46,14 @@ class Symbols {
 };
 
 Inspection unsupported(const Version& version, std::string reason) {
-    return {.is_python = true, .unsupported = Unsupported{.version = version, .reason = std::move(reason)}};
+    return {.is_python = true,
+            .unsupported = Unsupported{.version = version, .reason = std::move(reason)}};
 }
 
 std::string unknown_version_reason(const Version& version) {
-    const char* which = is_newer_than_known(version.major, version.minor) ? "newer than this pyebpf knows" : "not one of those that pyebpf knows";
+    const char* which = is_newer_than_known(version.major, version.minor)
+                            ? "newer than this pyebpf knows"
+                            : "not one of those that pyebpf knows";
     return fmt::format("CPython {} is {} ({})", version.to_string(), which, known_versions());
 }
 
@@ -59,12 +63,13 @@ bool is_at_least(const Version& version, int minor) {
 
 bool is_in_writable_memory(const elf::ElfFile& file, StatedAddress address) {
     return std::ranges::any_of(file.segments(), [&](const elf::Segment& segment) {
-        return segment.type == PT_LOAD && (segment.flags & PF_W) != 0 && address >= segment.address &&
-               address - segment.address < segment.memory_size;
+        return segment.type == PT_LOAD && (segment.flags & PF_W) != 0 &&
+               address >= segment.address && address - segment.address < segment.memory_size;
     });
 }
 
-// Adds how `variable` is reached; `bit` is the source if it is reached by an offset from the thread pointer.
+// Adds how `variable` is reached; `bit` is the source if it is reached by an offset from the thread
+// pointer.
 void add_tls(const TlsVariable& variable, Runtime& runtime) {
     runtime.tls_offset = variable.offset;
     switch (variable.model) {
@@ -87,7 +92,8 @@ void add_tls(const TlsVariable& variable, Runtime& runtime) {
 void find_tls(const elf::ElfFile& file, const Symbols& symbols, Runtime& runtime) {
     if (!is_at_least(runtime.version, 12)) return;
     std::optional<TlsVariable> current;
-    for (const std::string_view name : {"_PyThreadState_GetCurrent", "PyThreadState_GetUnchecked"}) {
+    for (const std::string_view name :
+         {"_PyThreadState_GetCurrent", "PyThreadState_GetUnchecked"}) {
         const auto function = symbols.find(name);
         if (function && !current) current = returned_tls_variable(file, *function);
     }
@@ -97,14 +103,16 @@ void find_tls(const elf::ElfFile& file, const Symbols& symbols, Runtime& runtime
     const auto function = symbols.find("PyGILState_GetThisThreadState");
     const auto gilstate = function ? returned_tls_variable(file, *function) : std::nullopt;
     // Both are variables of the same module, so that one way of access serves both.
-    if (!gilstate || gilstate->model != current->model || gilstate->offset == current->offset) return;
+    if (!gilstate || gilstate->model != current->model || gilstate->offset == current->offset)
+        return;
     if (gilstate->model == TlsModel::kOffsetSlot) runtime.tls_gilstate_offset_slot = gilstate->slot;
     runtime.tls_gilstate_offset = gilstate->offset;
     runtime.sources |= THREAD_STATE_TLS_GILSTATE;
 }
 
 // Where PyGILState_GetThisThreadState finds the pthread key. 2.7's key is not one of pthread.
-std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols& symbols, const Runtime& runtime) {
+std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols& symbols,
+                                         const Runtime& runtime) {
     const auto function = symbols.find("PyGILState_GetThisThreadState");
     const auto argument = function ? first_call_argument(file, *function) : std::nullopt;
     if (!argument) return std::nullopt;
@@ -113,10 +121,16 @@ std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols
     constexpr int64_t kMaxRuntimeOffset = 8192;
     StatedAddress key;
     switch (argument->kind) {
-        case FirstArgument::kLoadedInt: key = argument->address; break;
-        case FirstArgument::kPointer: key = argument->address + kKeyInStructure; break;
+        case FirstArgument::kLoadedInt:
+            key = argument->address;
+            break;
+        case FirstArgument::kPointer:
+            key = argument->address + kKeyInStructure;
+            break;
         case FirstArgument::kPointerIntoSymbol:
-            if (argument->offset <= 0 || argument->offset > kMaxRuntimeOffset || runtime.runtime_state.value == 0) return std::nullopt;
+            if (argument->offset <= 0 || argument->offset > kMaxRuntimeOffset ||
+                runtime.runtime_state.value == 0)
+                return std::nullopt;
             key = runtime.runtime_state + static_cast<uint64_t>(argument->offset) + kKeyInStructure;
             break;
     }
@@ -125,9 +139,11 @@ std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols
 }
 
 // In 3.6 the key and the GIL holder are variables of their own, from 3.7 on fields of _PyRuntime.
-void find_key_and_current(const elf::ElfFile& file, const Symbols& symbols, const RuntimeOffsets& offsets, Runtime& runtime) {
+void find_key_and_current(const elf::ElfFile& file, const Symbols& symbols,
+                          const RuntimeOffsets& offsets, Runtime& runtime) {
     const bool has_runtime_state = runtime.runtime_state.value != 0;
-    if (has_runtime_state && offsets.auto_key != kAbsent) runtime.key_address = runtime.runtime_state + offsets.auto_key;
+    if (has_runtime_state && offsets.auto_key != kAbsent)
+        runtime.key_address = runtime.runtime_state + offsets.auto_key;
     if (has_runtime_state && offsets.current_thread_state != kAbsent) {
         runtime.current_address = runtime.runtime_state + offsets.current_thread_state;
     }
@@ -135,7 +151,8 @@ void find_key_and_current(const elf::ElfFile& file, const Symbols& symbols, cons
 
     const bool has_key = runtime.version.major == 3 && !is_at_least(runtime.version, 15);
     if (const auto key = has_key ? decoded_key(file, symbols, runtime) : std::nullopt) {
-        // Patch releases before the tables' (3.7.0 - 3.7.3) have all of gilstate elsewhere, by one distance.
+        // Patch releases before the tables' (3.7.0 - 3.7.3) have all of gilstate elsewhere, by one
+        // distance.
         if (runtime.key_address.value != 0 && runtime.current_address.value != 0) {
             runtime.current_address = *key - (runtime.key_address - runtime.current_address);
         }
@@ -145,7 +162,8 @@ void find_key_and_current(const elf::ElfFile& file, const Symbols& symbols, cons
     if (runtime.current_address.value != 0) runtime.sources |= THREAD_STATE_CURRENT;
 }
 
-void find_interpreters(const elf::ElfFile& file, const Symbols& symbols, const RuntimeOffsets& offsets, Runtime& runtime) {
+void find_interpreters(const elf::ElfFile& file, const Symbols& symbols,
+                       const RuntimeOffsets& offsets, Runtime& runtime) {
     if (runtime.runtime_state.value != 0) {
         // The debug-offsets table has set it already where there is one.
         if (runtime.interpreters_head.value == 0 && offsets.interpreters_head != kAbsent) {
@@ -161,7 +179,8 @@ void find_interpreters(const elf::ElfFile& file, const Symbols& symbols, const R
 }  // namespace
 
 std::string Version::to_string() const {
-    return micro < 0 ? fmt::format("{}.{}", major, minor) : fmt::format("{}.{}.{}", major, minor, micro);
+    return micro < 0 ? fmt::format("{}.{}", major, minor)
+                     : fmt::format("{}.{}.{}", major, minor, micro);
 }
 
 Inspection inspect(const elf::ElfFile& file, std::string_view path_hint) {
@@ -174,25 +193,32 @@ Inspection inspect(const elf::ElfFile& file, std::string_view path_hint) {
 
     Runtime runtime;
     runtime.runtime_state = symbols.address("_PyRuntime");
-    if (runtime.runtime_state.value == 0 && runtime_section != nullptr) runtime.runtime_state = runtime_section->address;
+    if (runtime.runtime_state.value == 0 && runtime_section != nullptr)
+        runtime.runtime_state = runtime_section->address;
     const auto found = find_version(file, runtime.runtime_state, path_hint);
     if (!found) return unsupported({}, "the file does not say which CPython it contains");
     runtime.version = found->version;
     const std::string name = "CPython " + runtime.version.to_string();
 
     const std::span<const Layout> builds = layouts_of(runtime.version.major, runtime.version.minor);
-    if (builds.empty()) return unsupported(runtime.version, unknown_version_reason(runtime.version));
-    if (found->is_prerelease) return unsupported(runtime.version, name + " is a pre-release, whose layout is not final");
+    if (builds.empty())
+        return unsupported(runtime.version, unknown_version_reason(runtime.version));
+    if (found->is_prerelease)
+        return unsupported(runtime.version, name + " is a pre-release, whose layout is not final");
 
     runtime.code_type = symbols.address("PyCode_Type");
-    if (runtime.code_type.value == 0) return unsupported(runtime.version, name + ": it does not export PyCode_Type");
+    if (runtime.code_type.value == 0)
+        return unsupported(runtime.version, name + ": it does not export PyCode_Type");
     const auto head = read_debug_offsets_head(file, runtime.runtime_state);
     if (!head && is_at_least(runtime.version, 13)) {
         return unsupported(runtime.version, name + ": it has no debug-offsets table");
     }
-    const Layout* layout = matching_build(file, runtime.code_type, builds, head && head->free_threaded);
+    const Layout* layout =
+        matching_build(file, runtime.code_type, builds, head && head->free_threaded);
     if (layout == nullptr) {
-        return unsupported(runtime.version, name + ": its code objects have another size than that version's: it is a modified CPython");
+        return unsupported(runtime.version, name +
+                                                ": its code objects have another size than that "
+                                                "version's: it is a modified CPython");
     }
     runtime.layout = layout->walker;
     runtime.layout.debug_build |= static_cast<uint8_t>(symbols.find("_Py_RefTotal").has_value());
@@ -207,17 +233,22 @@ Inspection inspect(const elf::ElfFile& file, std::string_view path_hint) {
     const auto compared = compare_code_members(file, runtime.code_type, *layout, runtime.layout);
     if (!compared) return unsupported(runtime.version, name + ": " + compared.error().message);
 
-    const std::string_view eval_name = runtime.version.major == 2 ? kEvalFrameEx : kEvalFrameDefault;
-    if (const auto eval = symbols.find(eval_name)) runtime.eval_ranges = function_ranges(file, *eval, eval_name);
+    const std::string_view eval_name =
+        runtime.version.major == 2 ? kEvalFrameEx : kEvalFrameDefault;
+    if (const auto eval = symbols.find(eval_name))
+        runtime.eval_ranges = function_ranges(file, *eval, eval_name);
     if (runtime.eval_ranges.empty()) {
-        return unsupported(runtime.version, fmt::format("{}: {} is not in its symbols", name, eval_name));
+        return unsupported(runtime.version,
+                           fmt::format("{}: {} is not in its symbols", name, eval_name));
     }
 
-    const RuntimeOffsets& offsets = file.machine() == EM_AARCH64 ? layout->runtime_arm64 : layout->runtime_x86_64;
+    const RuntimeOffsets& offsets =
+        file.machine() == EM_AARCH64 ? layout->runtime_arm64 : layout->runtime_x86_64;
     find_interpreters(file, symbols, offsets, runtime);
     find_tls(file, symbols, runtime);
     find_key_and_current(file, symbols, offsets, runtime);
-    if (runtime.sources == 0) return unsupported(runtime.version, name + ": nothing in it leads to its thread states");
+    if (runtime.sources == 0)
+        return unsupported(runtime.version, name + ": nothing in it leads to its thread states");
     return {.is_python = true, .runtime = std::make_shared<const Runtime>(std::move(runtime))};
 }
 

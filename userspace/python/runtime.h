@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one ELF file says about the CPython runtime inside it: version, layout, and where the walker finds the thread state.
-// Computed once per build id; a process adds only its load bias (docs/cpython.md).
+// What one ELF file says about the CPython runtime inside it: version, layout, and where the walker
+// finds the thread state. Computed once per build id; a process adds only its load bias
+// (docs/cpython.md).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ namespace pyebpf::python {
 struct Version {
     int major = 0;
     int minor = 0;
-    int micro = -1;  // -1: not known
+    int micro = -1;                               // -1: not known
     [[nodiscard]] std::string to_string() const;  // "3.13.5", "3.9"
 };
 
@@ -41,21 +42,27 @@ struct Runtime {
     uint32_t thread_next = 0;
 
     // How to find the thread state: enum thread_state_source, each set if it could be decoded.
-    //   THREAD_STATE_TLS           the file is an executable: at tls_offset from the thread pointer; or tls_offset_slot is set
-    //   THREAD_STATE_TLS_MODULE    the file is a library: at tls_offset in the block of the module whose id is in
-    //                              tls_module_slot. A process may turn it into THREAD_STATE_TLS if the block is in static TLS
-    //   THREAD_STATE_TLS_GILSTATE  as either, with tls_gilstate_offset (3.15+)
-    //   THREAD_STATE_BY_TID        interpreters_head is known, so that user space can walk the list of threads
+    //
+    //   TLS           if tls_is_static: at tls_offset from the thread pointer; else by
+    //                 tls_offset_slot
+    //   TLS_MODULE    at tls_offset in this thread's block of the module whose id is in
+    //                 tls_module_slot; a process may turn it into TLS if the block is in static
+    //                 TLS, as that of a library loaded at start is
+    //   TLS_GILSTATE  the same with tls_gilstate_offset (3.15+)
+    //   BY_TID        interpreters_head is known: user space can walk the list of threads
     uint32_t sources = 0;
-    bool tls_is_static = false;  // THREAD_STATE_TLS by an offset that the file states
+    bool tls_is_static = false;
     int64_t tls_offset = 0;
     int64_t tls_gilstate_offset = 0;
-    StatedAddress tls_module_slot;  // GOT slot that holds the TLS module id at run time; 0 if not needed
-    // Initial-exec access and TLS descriptors: at run time the 8 bytes at this slot are the variable's offset from the thread
-    // pointer, to which tls_offset is added. (Anything else than a small negative number there: the library was loaded late.)
+    // GOT slot that holds the TLS module id at run time; 0 if not needed.
+    StatedAddress tls_module_slot;
+    // Initial-exec access and TLS descriptors: at run time the 8 bytes at this slot are the
+    // variable's offset from the thread pointer, to which tls_offset is added. (Anything else than
+    // a small negative number there: the library was loaded late.)
     StatedAddress tls_offset_slot;
     StatedAddress tls_gilstate_offset_slot;
-    StatedAddress key_address;      // int pthread key (3.6 - 3.14); key_initialized_address 4 before in 3.7+
+    // int, the pthread key (3.6 - 3.14); from 3.7 on the int before it says whether it is valid.
+    StatedAddress key_address;
     StatedAddress current_address;  // pointer to the GIL holder's thread state (<= 3.11)
 };
 
@@ -66,12 +73,13 @@ struct Unsupported {
 };
 
 struct Inspection {
-    bool is_python = false;                    // has a runtime in it
-    std::shared_ptr<const Runtime> runtime;    // set if it can be profiled
-    std::optional<Unsupported> unsupported;    // set if not
+    bool is_python = false;                  // has a runtime in it
+    std::shared_ptr<const Runtime> runtime;  // set if it can be profiled
+    std::optional<Unsupported> unsupported;  // set if not
 };
 
-// path_hint: the name the file is mapped under; used only where the file itself does not tell its version.
+// path_hint: the name the file is mapped under; used only where the file itself does not tell its
+// version.
 [[nodiscard]] Inspection inspect(const elf::ElfFile& file, std::string_view path_hint);
 
 }  // namespace pyebpf::python

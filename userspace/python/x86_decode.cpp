@@ -14,19 +14,20 @@ constexpr size_t kMaxLength = 15;
 enum Operands : uint8_t {
     kNone = 0,
     kModrm = 1,
-    kByte = 2,        // imm8 or rel8
-    kWord = 4,        // imm16
-    kFull = 8,        // imm16 with an operand-size prefix, else imm32
-    kRelative = 16,   // rel32 whatever the prefix
-    kWidest = 32,     // imm64 with REX.W, else as kFull
-    kOffset = 64,     // an address: 8 bytes, 4 with an address-size prefix
+    kByte = 2,       // imm8 or rel8
+    kWord = 4,       // imm16
+    kFull = 8,       // imm16 with an operand-size prefix, else imm32
+    kRelative = 16,  // rel32 whatever the prefix
+    kWidest = 32,    // imm64 with REX.W, else as kFull
+    kOffset = 64,    // an address: 8 bytes, 4 with an address-size prefix
     kInvalid = 128,
 };
 
 using OpcodeTable = std::array<uint8_t, 256>;
 
 constexpr void set(OpcodeTable& table, unsigned first, unsigned last, unsigned operands) {
-    for (unsigned opcode = first; opcode <= last; ++opcode) table[opcode] = static_cast<uint8_t>(operands);
+    for (unsigned opcode = first; opcode <= last; ++opcode)
+        table[opcode] = static_cast<uint8_t>(operands);
 }
 
 constexpr OpcodeTable one_byte_opcodes() {
@@ -109,7 +110,8 @@ constexpr OpcodeTable kOpcodes0f = opcodes_0f();
 
 class Decoder {
   public:
-    explicit Decoder(std::span<const uint8_t> code) : code_(code.first(std::min(code.size(), kMaxLength))) {}
+    explicit Decoder(std::span<const uint8_t> code)
+        : code_(code.first(std::min(code.size(), kMaxLength))) {}
 
     std::optional<X86Instruction> decode() {
         read_prefixes();
@@ -142,11 +144,26 @@ class Decoder {
     void read_prefixes() {
         while (!beyond_end_) {
             switch (peek()) {
-                case 0x26: case 0x2e: case 0x36: case 0x3e: case 0xf0: break;
-                case 0x64: case 0x65: out_.segment = peek(); break;
-                case 0x66: operand_size_ = true; break;
-                case 0x67: address_size_ = true; break;
-                case 0xf2: case 0xf3: repeat_ = peek(); break;
+                case 0x26:
+                case 0x2e:
+                case 0x36:
+                case 0x3e:
+                case 0xf0:
+                    break;
+                case 0x64:
+                case 0x65:
+                    out_.segment = peek();
+                    break;
+                case 0x66:
+                    operand_size_ = true;
+                    break;
+                case 0x67:
+                    address_size_ = true;
+                    break;
+                case 0xf2:
+                case 0xf3:
+                    repeat_ = peek();
+                    break;
                 default:
                     if ((peek() & 0xf0) == 0x40) rex_ = byte();
                     return;
@@ -207,9 +224,14 @@ class Decoder {
                 const uint8_t operands = kOpcodes0f[out_.opcode];
                 return out_.opcode == 0x77 ? operands : (operands & kByte) | kModrm;
             }
-            case 2: case 5: case 6: return kModrm;
-            case 3: return kModrm | kByte;
-            default: return kInvalid;
+            case 2:
+            case 5:
+            case 6:
+                return kModrm;
+            case 3:
+                return kModrm | kByte;
+            default:
+                return kInvalid;
         }
     }
 
@@ -224,7 +246,8 @@ class Decoder {
             read_memory(mode, low);
         }
         // The tests of group 3 are the only ones of a group that have an immediate.
-        if (out_.map == OpcodeMap::kOneByte && (out_.opcode & 0xfe) == 0xf6 && (modrm >> 3 & 7) < 2) {
+        if (out_.map == OpcodeMap::kOneByte && (out_.opcode & 0xfe) == 0xf6 &&
+            (modrm >> 3 & 7) < 2) {
             extra_ = out_.opcode == 0xf6 ? kByte : kFull;
         }
     }
@@ -284,7 +307,8 @@ std::optional<X86Instruction> decode_x86(std::span<const uint8_t> code) {
 }
 
 bool X86Instruction::is_conditional_jump() const {
-    if (map == OpcodeMap::kOneByte) return (opcode >= 0x70 && opcode <= 0x7f) || (opcode >= 0xe0 && opcode <= 0xe3);
+    if (map == OpcodeMap::kOneByte)
+        return (opcode >= 0x70 && opcode <= 0x7f) || (opcode >= 0xe0 && opcode <= 0xe3);
     return map == OpcodeMap::k0f && opcode >= 0x80 && opcode <= 0x8f;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes one x86-64 instruction as far as lengths, jump targets and memory operands: enough to follow a function's direct jumps
-// and to read the few instructions of an accessor function. Legacy, VEX and EVEX encodings (Intel SDM volume 2, appendix A).
+// Decodes one x86-64 instruction as far as lengths, jump targets and memory operands: enough to
+// follow a function's direct jumps and to read the few instructions of an accessor function.
+// Legacy, VEX and EVEX encodings (Intel SDM volume 2, appendix A).
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,22 @@
 
 namespace pyebpf::python {
 
-enum X86Register : uint8_t { kRax = 0, kRcx = 1, kRdx = 2, kRbx = 3, kRsp = 4, kRbp = 5, kRsi = 6, kRdi = 7 };
+enum X86Register : uint8_t {
+    kRax = 0,
+    kRcx = 1,
+    kRdx = 2,
+    kRbx = 3,
+    kRsp = 4,
+    kRbp = 5,
+    kRsi = 6,
+    kRdi = 7
+};
 inline constexpr uint8_t kNoRegister = 0xff;
 
 enum class OpcodeMap : uint8_t { kOneByte, k0f, k0f38, k0f3a, kVector };
 
-// The memory operand [base + index * scale + displacement], of segment fs or gs if there is a prefix.
+// The memory operand [base + index * scale + displacement], of segment fs or gs if there is a
+// prefix.
 struct X86Memory {
     uint8_t base = kNoRegister;
     uint8_t index = kNoRegister;
@@ -30,7 +41,8 @@ struct X86Instruction {
     uint8_t segment = 0;              // 0x64 (fs), 0x65 (gs), 0
     uint8_t reg = kNoRegister;        // ModRM.reg with REX.R; also an opcode extension
     uint8_t rm = kNoRegister;         // ModRM.rm with REX.B if it is a register
-    uint8_t opcode_register = 0;      // the opcode's low bits with REX.B, for opcodes that name a register (mov imm, push, pop)
+    uint8_t opcode_register = 0;      // the opcode's low bits with REX.B, for opcodes that name a
+                                      // register (mov imm, push, pop)
     std::optional<X86Memory> memory;  // ModRM.rm if it is memory
     int64_t immediate = 0;            // sign-extended; a jump's distance from the next instruction
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every layout against the recorded offsets (tests/data/python/cpython_offsets.json), through a table of names of its own.
+// Every layout against the recorded offsets (tests/data/python/cpython_offsets.json), through a
+// table of names of its own.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,8 +26,8 @@ Json recorded() {
 }
 
 std::string name_of(const python_layout& layout) {
-    return std::to_string(layout.major) + "." + std::to_string(layout.minor) + (layout.debug_build ? "d" : "") +
-           (layout.free_threaded ? "t" : "");
+    return std::to_string(layout.major) + "." + std::to_string(layout.minor) +
+           (layout.debug_build ? "d" : "") + (layout.free_threaded ? "t" : "");
 }
 
 // A field of a layout, and the names that it has had in CPython.
@@ -39,7 +40,8 @@ std::vector<Field> fields_of(const Layout& layout) {
     const python_layout& w = layout.walker;
     return {
         {w.thread_state.interp, {{"tstate", "interp"}}},
-        {w.thread_state.frame, {{"tstate", "current_frame"}, {"tstate", "frame"}, {"tstate", "cframe"}}},
+        {w.thread_state.frame,
+         {{"tstate", "current_frame"}, {"tstate", "frame"}, {"tstate", "cframe"}}},
         {w.thread_state.cframe, {{"tstate", "cframe"}}},
         {w.thread_state.base_frame, {{"tstate", "base_frame"}}},
         {w.thread_state.thread_id, {{"tstate", "thread_id"}}},
@@ -47,9 +49,11 @@ std::vector<Field> fields_of(const Layout& layout) {
         {w.thread_state.status, {{"tstate", "_status"}}},
         {w.thread_state.holds_gil, {{"tstate", "holds_gil"}}},
         {w.cframe.current_frame, {{"cframe", "current_frame"}}},
-        {w.frame.code, {{"iframe", "f_code"}, {"iframe", "f_executable"}, {"PyFrameObject", "f_code"}}},
+        {w.frame.code,
+         {{"iframe", "f_code"}, {"iframe", "f_executable"}, {"PyFrameObject", "f_code"}}},
         {w.frame.previous, {{"iframe", "previous"}, {"PyFrameObject", "f_back"}}},
-        {w.frame.instruction, {{"iframe", "prev_instr"}, {"iframe", "instr_ptr"}, {"PyFrameObject", "f_lasti"}}},
+        {w.frame.instruction,
+         {{"iframe", "prev_instr"}, {"iframe", "instr_ptr"}, {"PyFrameObject", "f_lasti"}}},
         {w.frame.owner, {{"iframe", "owner"}}},
         {w.frame.entry, {{"iframe", "is_entry"}}},
         {w.frame.is_generator, {{"PyFrameObject", "f_gen"}}},
@@ -63,7 +67,8 @@ std::vector<Field> fields_of(const Layout& layout) {
         {w.code.line_table, {{"PyCodeObject", "co_lnotab"}, {"PyCodeObject", "co_linetable"}}},
         {w.code.first_traceable, {{"PyCodeObject", "_co_firsttraceable"}}},
         {w.code.instructions, {{"PyCodeObject", "co_code_adaptive"}}},
-        {w.code.variable_names, {{"PyCodeObject", "co_varnames"}, {"PyCodeObject", "co_localsplusnames"}}},
+        {w.code.variable_names,
+         {{"PyCodeObject", "co_varnames"}, {"PyCodeObject", "co_localsplusnames"}}},
         {w.code.tlbc, {{"PyCodeObject", "co_tlbc"}}},
         {w.object.type, {{"PyObject", "ob_type"}}},
         {w.object.var_size, {{"PyVarObject", "ob_size"}}},
@@ -79,7 +84,8 @@ std::vector<Field> fields_of(const Layout& layout) {
         {layout.thread_next, {{"tstate", "next"}}},
         {layout.type_basic_size, {{"PyTypeObject", "tp_basicsize"}}},
         {layout.type_members, {{"PyTypeObject", "tp_members"}}},
-        {layout.code_basic_size, {{"PyCodeObject", "co_code_adaptive"}, {"PyCodeObject", "sizeof"}}},
+        {layout.code_basic_size,
+         {{"PyCodeObject", "co_code_adaptive"}, {"PyCodeObject", "sizeof"}}},
     };
 }
 
@@ -98,7 +104,8 @@ TEST(Layouts, EveryNumberOfEveryBuildIsAsRecorded) {
             const std::string name = name_of(layout.walker);
             ASSERT_TRUE(data["x86_64"].contains(name)) << name;
             for (const Field& field : fields_of(layout)) {
-                EXPECT_EQ(field.value, recorded_value(data["x86_64"][name], field)) << name << ' ' << field.names[0].second;
+                EXPECT_EQ(field.value, recorded_value(data["x86_64"][name], field))
+                    << name << ' ' << field.names[0].second;
                 ++compared;
             }
         }
@@ -113,15 +120,19 @@ TEST(Layouts, RuntimeOffsetsOfBothArchitecturesAreAsRecorded) {
             const std::string name = name_of(layout.walker);
             Json numbers = data["x86_64"][name].value("runtime", Json::object());
             const auto number = [&](const char* one, const char* other) {
-                return numbers.contains(one) ? numbers[one].get<int>() : numbers.value(other, static_cast<int>(kAbsent));
+                return numbers.contains(one) ? numbers[one].get<int>()
+                                             : numbers.value(other, static_cast<int>(kAbsent));
             };
             const auto expect = [&](const RuntimeOffsets& offsets) {
                 EXPECT_EQ(offsets.interpreters_head, number("interpreters.head", "")) << name;
-                EXPECT_EQ(offsets.current_thread_state, number("gilstate.tstate_current", "")) << name;
-                EXPECT_EQ(offsets.auto_key, number("autoTSSkey._key", "gilstate.autoTSSkey._key")) << name;
+                EXPECT_EQ(offsets.current_thread_state, number("gilstate.tstate_current", ""))
+                    << name;
+                EXPECT_EQ(offsets.auto_key, number("autoTSSkey._key", "gilstate.autoTSSkey._key"))
+                    << name;
             };
             expect(layout.runtime_x86_64);
-            // The runtime's structures are the same in a debug build of 3.7, which has no record of its own.
+            // The runtime's structures are the same in a debug build of 3.7, which has no record of
+            // its own.
             const std::string recorded_name = name == "3.7d" ? "3.7" : name;
             const Json delta = data["arm64_delta"].value(recorded_name, Json::object());
             for (const auto& [field, value] : delta.items()) {
@@ -134,11 +145,14 @@ TEST(Layouts, RuntimeOffsetsOfBothArchitecturesAreAsRecorded) {
 }
 
 TEST(Layouts, Arm64DiffersWhereAMutexIsBefore) {
-    // 3.7 - 3.11: glibc's pthread_mutex_t is 8 bytes larger there (48 against 40), and the GIL has two of them.
+    // 3.7 - 3.11: glibc's pthread_mutex_t is 8 bytes larger there (48 against 40), and the GIL has
+    // two of them.
     for (const int minor : {7, 8, 9, 10, 11}) {
         const Layout& layout = layouts_of(3, minor)[0];
         EXPECT_EQ(layout.runtime_arm64.auto_key, layout.runtime_x86_64.auto_key + 16) << minor;
-        EXPECT_EQ(layout.runtime_arm64.current_thread_state, layout.runtime_x86_64.current_thread_state + 16) << minor;
+        EXPECT_EQ(layout.runtime_arm64.current_thread_state,
+                  layout.runtime_x86_64.current_thread_state + 16)
+            << minor;
     }
 }
 
@@ -146,7 +160,8 @@ TEST(Layouts, BuildsThatDifferHaveTheirOwn) {
     for (const auto& [major, minor] : kVersions) {
         const std::span<const Layout> builds = layouts_of(major, minor);
         ASSERT_FALSE(builds.empty()) << major << '.' << minor;
-        const bool has_debug = std::ranges::any_of(builds, [](const Layout& one) { return one.walker.debug_build; });
+        const bool has_debug =
+            std::ranges::any_of(builds, [](const Layout& one) { return one.walker.debug_build; });
         const bool has_free_threaded =
             std::ranges::any_of(builds, [](const Layout& one) { return one.walker.free_threaded; });
         EXPECT_EQ(has_debug, major == 2 || minor <= 7) << major << '.' << minor;
@@ -169,15 +184,18 @@ TEST(Layouts, DebugOffsetPositionsAreAsRecorded) {
     const Json data = recorded();
     for (const int minor : {13, 14, 15}) {
         for (const Layout& layout : layouts_of(3, minor)) {
-            const Json& positions = data["x86_64"][name_of(layout.walker)]["_Py_DebugOffsets_field_positions"];
+            const Json& positions =
+                data["x86_64"][name_of(layout.walker)]["_Py_DebugOffsets_field_positions"];
             const DebugOffsetPositions& ours = layout.debug_offsets;
             EXPECT_EQ(ours.version, positions["version"]);
             EXPECT_EQ(ours.free_threaded, positions["free_threaded"]);
-            EXPECT_EQ(ours.interpreter_state_threads_head, positions["interpreter_state.threads_head"]);
+            EXPECT_EQ(ours.interpreter_state_threads_head,
+                      positions["interpreter_state.threads_head"]);
             EXPECT_EQ(ours.thread_state_current_frame, positions["thread_state.current_frame"]);
             EXPECT_EQ(ours.interpreter_frame_owner, positions["interpreter_frame.owner"]);
             EXPECT_EQ(ours.code_object_co_code_adaptive, positions["code_object.co_code_adaptive"]);
-            EXPECT_EQ(ours.unicode_object_asciiobject_size, positions["unicode_object.asciiobject_size"]);
+            EXPECT_EQ(ours.unicode_object_asciiobject_size,
+                      positions["unicode_object.asciiobject_size"]);
             EXPECT_EQ(ours.bytes_object_ob_sval, positions["bytes_object.ob_sval"]);
             EXPECT_EQ(ours.size, data["x86_64"][name_of(layout.walker)]["dbg"]["sizeof"]);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the stream of tests/support/dump_line_tables.py on stdin and compares our decoders with the interpreter at every
-// instruction offset of every code object. Prints what was checked; exits with 1 on any mismatch or on a broken stream.
+// Reads the stream of tests/support/dump_line_tables.py on stdin and compares our decoders with the
+// interpreter at every instruction offset of every code object. Prints what was checked; exits with
+// 1 on any mismatch or on a broken stream.
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -37,7 +38,9 @@ bool read(T* into, size_t count) {
 
 std::optional<Location> expected_location(const Range& range) {
     if (range.line == kNotKnown) return std::nullopt;
-    const auto or_else = [](int32_t number, int32_t otherwise) { return number == kNotKnown ? otherwise : number; };
+    const auto or_else = [](int32_t number, int32_t otherwise) {
+        return number == kNotKnown ? otherwise : number;
+    };
     return Location{range.line, or_else(range.end_line, range.line), or_else(range.column, -1),
                     or_else(range.end_column, -1)};
 }
@@ -51,7 +54,8 @@ class Checker {
         int32_t head[4];
         if (!read(head, 4)) return false;
         const auto [first_line, table_bytes, code_bytes, ranges] = head;
-        if (table_bytes < 0 || table_bytes > kMaxBytes || ranges < 0 || ranges > kMaxBytes) return false;
+        if (table_bytes < 0 || table_bytes > kMaxBytes || ranges < 0 || ranges > kMaxBytes)
+            return false;
         table_.resize(static_cast<size_t>(table_bytes));
         if (!table_.empty() && !read(table_.data(), table_.size())) return false;
         ++totals_.code_objects;
@@ -59,7 +63,8 @@ class Checker {
         int32_t covered = 0;
         for (int32_t i = 0; i < ranges; ++i) {
             Range range{};
-            if (!read(&range, 1) || range.begin != covered || range.end <= range.begin) return false;
+            if (!read(&range, 1) || range.begin != covered || range.end <= range.begin)
+                return false;
             covered = range.end;
             if (range.line != kNotKnown) shown_line = range.line;
             check_range(range, first_line, shown_line);
@@ -76,11 +81,13 @@ class Checker {
         for (int32_t offset = range.begin; offset < range.end; offset += step) {
             ++totals_.offsets;
             if (!expected) ++totals_.without_location;
-            const std::optional<Location> found = locate(major_, minor_, table_, first_line, offset);
+            const std::optional<Location> found =
+                locate(major_, minor_, table_, first_line, offset);
             const Location shown = displayed_location(major_, minor_, table_, first_line, offset);
             if (found == expected && shown.line == shown_line) continue;
             if (++totals_.mismatches > kMaxReports) continue;
-            std::printf("mismatch: code object %" PRIu64 " offset %d: line %d instead of %d (shown %d instead of %d)\n",
+            std::printf("mismatch: code object %" PRIu64
+                        " offset %d: line %d instead of %d (shown %d instead of %d)\n",
                         totals_.code_objects, offset, found ? found->line : kNotKnown,
                         expected ? expected->line : kNotKnown, shown.line, shown_line);
         }
@@ -115,8 +122,8 @@ int main() {
         return 1;
     }
     const Totals& totals = checker.totals();
-    std::printf("%d.%d: %d files (%d do not compile), %" PRIu64 " code objects, %" PRIu64 " offsets (%" PRIu64
-                " without location), %" PRIu64 " mismatches\n",
+    std::printf("%d.%d: %d files (%d do not compile), %" PRIu64 " code objects, %" PRIu64
+                " offsets (%" PRIu64 " without location), %" PRIu64 " mismatches\n",
                 version[0], version[1], files[0], files[1], totals.code_objects, totals.offsets,
                 totals.without_location, totals.mismatches);
     return totals.mismatches == 0 && totals.offsets > 0 ? 0 : 1;

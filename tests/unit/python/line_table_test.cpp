@@ -25,7 +25,8 @@ Bytes from_hex(const std::string& text) {
 }
 
 int32_t number_or(const Json& range, size_t index, int32_t otherwise) {
-    return index < range.size() && !range[index].is_null() ? range[index].get<int32_t>() : otherwise;
+    return index < range.size() && !range[index].is_null() ? range[index].get<int32_t>()
+                                                           : otherwise;
 }
 
 TEST(LineTable, RecordedTablesGiveTheInterpretersLocations) {
@@ -42,16 +43,18 @@ TEST(LineTable, RecordedTablesGiveTheInterpretersLocations) {
             for (const Json& range : function[4]) {
                 for (int32_t offset = range[0]; offset < range[1].get<int32_t>(); ++offset) {
                     ++checked;
-                    const std::optional<Location> location = locate(major, minor, table, first_line, offset);
+                    const std::optional<Location> location =
+                        locate(major, minor, table, first_line, offset);
                     if (range[2].is_null()) {
                         EXPECT_FALSE(location) << version << ' ' << function[0] << ' ' << offset;
                         continue;
                     }
                     const int32_t line = range[2];
-                    const Location expected{line, number_or(range, 3, line), number_or(range, 4, -1),
-                                            number_or(range, 5, -1)};
+                    const Location expected{line, number_or(range, 3, line),
+                                            number_or(range, 4, -1), number_or(range, 5, -1)};
                     ASSERT_TRUE(location) << version << ' ' << function[0] << ' ' << offset;
-                    EXPECT_EQ(*location, expected) << version << ' ' << function[0] << ' ' << offset;
+                    EXPECT_EQ(*location, expected)
+                        << version << ' ' << function[0] << ' ' << offset;
                 }
             }
         }
@@ -90,14 +93,15 @@ TEST(LineTable, OffsetBehindTheTableHasNoLocation) {
 
 TEST(LineTable, EveryEntryKindIn311) {
     const Bytes table{
-        0x80, 0x23,                                // kind 0: column 2 - 5
-        0xd0, 0x04, 0x09,                          // kind 10: same line
-        0xd8, 0x04, 0x09,                          // kind 11: line + 1
-        0xe0, 0xc8, 0xff,                          // kind 12: line + 2, columns above 127
-        0xe8, 0x05,                                // kind 13: line - 2, no columns
-        0xf0, 0x48, 0x01, 0x03, 0x41, 0x02, 0x00,  // kind 14: line + 36, 3 more, column 128, end column not known
-        0xf8,                                      // kind 15: no location
-        0xc8, 0x10,                                // kind 9: column 73 - 73
+        0x80, 0x23,        // kind 0: column 2 - 5
+        0xd0, 0x04, 0x09,  // kind 10: same line
+        0xd8, 0x04, 0x09,  // kind 11: line + 1
+        0xe0, 0xc8, 0xff,  // kind 12: line + 2, columns above 127
+        0xe8, 0x05,        // kind 13: line - 2, no columns
+        0xf0, 0x48, 0x01, 0x03,
+        0x41, 0x02, 0x00,  // kind 14: line + 36, 3 more, column 128, end column not known
+        0xf8,              // kind 15: no location
+        0xc8, 0x10,        // kind 9: column 73 - 73
     };
     const auto at = [&](int32_t unit) { return locate(3, 11, table, 100, unit * 2); };
     EXPECT_EQ(*at(0), (Location{100, 100, 2, 5}));
@@ -114,7 +118,8 @@ TEST(LineTable, EveryEntryKindIn311) {
 TEST(LineTable, InstructionThatHasNotStartedIsOnTheFirstLine) {
     for (const int minor : {6, 9, 10, 11, 15}) {
         EXPECT_FALSE(locate(3, minor, Bytes{0x80, 0x12}, 5, -2)) << minor;
-        EXPECT_EQ(displayed_location(3, minor, Bytes{0x80, 0x12}, 5, -2), (Location{5, 5, -1, -1})) << minor;
+        EXPECT_EQ(displayed_location(3, minor, Bytes{0x80, 0x12}, 5, -2), (Location{5, 5, -1, -1}))
+            << minor;
     }
 }
 
@@ -127,8 +132,10 @@ TEST(LineTable, ArbitraryBytesAreAccepted) {
         const auto first_line = static_cast<int32_t>(random());
         const auto offset = static_cast<int32_t>(random() % 400) - 4;
         for (const int minor : {7, 9, 10, 13}) {
-            const std::optional<Location> exact = locate(minor == 7 ? 2 : 3, minor, table, first_line, offset);
-            const Location shown = displayed_location(minor == 7 ? 2 : 3, minor, table, first_line, offset);
+            const std::optional<Location> exact =
+                locate(minor == 7 ? 2 : 3, minor, table, first_line, offset);
+            const Location shown =
+                displayed_location(minor == 7 ? 2 : 3, minor, table, first_line, offset);
             if (exact) {
                 EXPECT_EQ(*exact, shown);
             } else {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks inspect() on a live interpreter: runtime_live COMMAND...   ("python3.11", "chroot ROOT /usr/bin/python3")
+// Checks inspect() on a live interpreter: runtime_live COMMAND...   ("python3.11", "chroot ROOT
+// /usr/bin/python3")
 //
-// Starts it with a script of one busy and three parked threads, inspects every file that it maps, and reads the thread states
-// through each source that was found. Each must give the thread whose ident the script printed, the parked threads' frames must
-// have the names and lines that the script says, and no other file may be taken for a runtime.
+// Starts it with a script of one busy and three parked threads, inspects every file that it maps,
+// and reads the thread states through each source that was found. Each must give the thread whose
+// ident the script printed, the parked threads' frames must have the names and lines that the
+// script says, and no other file may be taken for a runtime.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,9 +124,13 @@ std::vector<Found> runtimes_of(pid_t pid, int& files) {
         std::string range, permissions, device, inode, path;
         uint64_t offset = 0;
         stream >> range >> permissions >> std::hex >> offset >> device >> inode >> path;
-        if (permissions.size() < 3 || permissions[2] != 'x' || path.empty() || path[0] != '/') continue;
+        if (permissions.size() < 3 || permissions[2] != 'x' || path.empty() || path[0] != '/')
+            continue;
         if (!seen.insert(path).second) continue;
-        const auto file = elf::ElfFile::open("/proc/" + std::to_string(pid) + "/root" + path);
+        // A chroot's paths are shown in full; another mount namespace's only lead somewhere through
+        // its root.
+        auto file = elf::ElfFile::open(path);
+        if (!file) file = elf::ElfFile::open("/proc/" + std::to_string(pid) + "/root" + path);
         if (!file) continue;
         ++files;
         const python::Inspection inspection = python::inspect(**file, path);
@@ -140,12 +146,13 @@ std::vector<Found> runtimes_of(pid_t pid, int& files) {
 
 std::string source_names(uint32_t sources) {
     std::string text;
-    for (const auto& [bit, name] : std::map<uint32_t, const char*>{{THREAD_STATE_TLS, "tls"},
-                                                                   {THREAD_STATE_TLS_MODULE, "tls-module"},
-                                                                   {THREAD_STATE_KEY, "key"},
-                                                                   {THREAD_STATE_TLS_GILSTATE, "tls-gilstate"},
-                                                                   {THREAD_STATE_CURRENT, "current"},
-                                                                   {THREAD_STATE_BY_TID, "list"}}) {
+    for (const auto& [bit, name] :
+         std::map<uint32_t, const char*>{{THREAD_STATE_TLS, "tls"},
+                                         {THREAD_STATE_TLS_MODULE, "tls-module"},
+                                         {THREAD_STATE_KEY, "key"},
+                                         {THREAD_STATE_TLS_GILSTATE, "tls-gilstate"},
+                                         {THREAD_STATE_CURRENT, "current"},
+                                         {THREAD_STATE_BY_TID, "list"}}) {
         if ((sources & bit) != 0) text += std::string(text.empty() ? "" : " ") + name;
     }
     return text;
@@ -156,7 +163,8 @@ uint32_t expected_sources(const python::Runtime& runtime) {
     uint32_t expected = THREAD_STATE_BY_TID;
     if (runtime.version.major == 2 || minor <= 11) expected |= THREAD_STATE_CURRENT;
     if (runtime.version.major == 3 && minor <= 14) expected |= THREAD_STATE_KEY;
-    if (minor >= 12) expected |= runtime.tls_module_slot.value != 0 ? THREAD_STATE_TLS_MODULE : THREAD_STATE_TLS;
+    if (minor >= 12)
+        expected |= runtime.tls_module_slot.value != 0 ? THREAD_STATE_TLS_MODULE : THREAD_STATE_TLS;
     if (minor >= 15) expected |= THREAD_STATE_TLS_GILSTATE;
     return expected;
 }
@@ -172,7 +180,8 @@ void check_parked(const test::PythonProcess& process, const python::Runtime& run
         const auto state = states.find(ident);
         expect(state != states.end(), "a parked thread is in the list");
         if (state == states.end()) continue;
-        if ((runtime.sources & THREAD_STATE_KEY) != 0) expect(process.by_key(ident) == state->second, "key of a parked thread");
+        if ((runtime.sources & THREAD_STATE_KEY) != 0)
+            expect(process.by_key(ident) == state->second, "key of a parked thread");
         if ((runtime.sources & THREAD_STATE_TLS_GILSTATE) != 0) {
             expect(process.by_tls_gilstate(ident) == state->second, "gilstate of a parked thread");
         }
@@ -183,21 +192,26 @@ void check_parked(const test::PythonProcess& process, const python::Runtime& run
         const std::vector<test::SeenFrame> frames = process.frames(state->second);
         const auto inner = std::ranges::find(frames, "parked_function", &test::SeenFrame::name);
         expect(inner != frames.end() && inner->location.line == line, "line of parked_function");
-        expect(inner != frames.end() && inner + 1 != frames.end() && (inner + 1)->name == "outer_function",
+        expect(inner != frames.end() && inner + 1 != frames.end() &&
+                   (inner + 1)->name == "outer_function",
                "parked_function is called by outer_function");
-        expect(!frames.empty() && frames.back().name.find("_bootstrap") != std::string::npos, "the chain ends in the thread's begin");
+        expect(!frames.empty() && frames.back().name.find("_bootstrap") != std::string::npos,
+               "the chain ends in the thread's begin");
     }
 }
 
 // The busy thread holds the GIL at nearly every stop.
-void check_busy(const Child& child, const test::PythonProcess& process, const python::Runtime& runtime, uint64_t ident,
-                uint64_t state) {
+void check_busy(const Child& child, const test::PythonProcess& process,
+                const python::Runtime& runtime, uint64_t ident, uint64_t state) {
     constexpr int kStops = 40;
     int by_tls = 0, by_current = 0;
     for (int i = 0; i < kStops; ++i) {
         child.stop();
-        const uint64_t tls = (runtime.sources & (THREAD_STATE_TLS | THREAD_STATE_TLS_MODULE)) != 0 ? process.by_tls(ident) : 0;
-        const uint64_t current = (runtime.sources & THREAD_STATE_CURRENT) != 0 ? process.by_current() : 0;
+        const uint64_t tls = (runtime.sources & (THREAD_STATE_TLS | THREAD_STATE_TLS_MODULE)) != 0
+                                 ? process.by_tls(ident)
+                                 : 0;
+        const uint64_t current =
+            (runtime.sources & THREAD_STATE_CURRENT) != 0 ? process.by_current() : 0;
         child.go_on();
         expect(tls == 0 || tls == state, "TLS of the busy thread");
         expect(current == 0 || current == state, "GIL holder is the busy thread");
@@ -205,10 +219,13 @@ void check_busy(const Child& child, const test::PythonProcess& process, const py
         by_current += current == state;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    std::printf("busy thread found at %d stops: %d by TLS, %d as GIL holder\n", kStops, by_tls, by_current);
+    std::printf("busy thread found at %d stops: %d by TLS, %d as GIL holder\n", kStops, by_tls,
+                by_current);
     if (runtime.version.minor >= 12) expect(by_tls > kStops / 2, "TLS finds the busy thread");
-    if ((runtime.sources & THREAD_STATE_CURRENT) != 0) expect(by_current > kStops / 2, "GIL holder found");
-    if ((runtime.sources & THREAD_STATE_KEY) != 0) expect(process.by_key(ident) == state, "key of the busy thread");
+    if ((runtime.sources & THREAD_STATE_CURRENT) != 0)
+        expect(by_current > kStops / 2, "GIL holder found");
+    if ((runtime.sources & THREAD_STATE_KEY) != 0)
+        expect(process.by_key(ident) == state, "key of the busy thread");
 }
 
 void check(const Child& child) {
@@ -216,7 +233,8 @@ void check(const Child& child) {
     std::string version;
     Threads threads;
     answer >> version >> threads.busy;
-    for (std::pair<uint64_t, int> one; answer >> one.first >> one.second;) threads.parked.push_back(one);
+    for (std::pair<uint64_t, int> one; answer >> one.first >> one.second;)
+        threads.parked.push_back(one);
     expect(threads.parked.size() == 3, "the script answers");
     if (threads.parked.size() != 3) return;
     // Parked means inside event.wait(); ready was set a moment before.
@@ -228,11 +246,15 @@ void check(const Child& child) {
     if (found.size() != 1) return;
     const python::Runtime& runtime = *found[0].runtime;
     std::string ranges;
-    for (const python::CodeRange& range : runtime.eval_ranges) ranges += " " + std::to_string(range.end - range.begin);
-    std::printf("%s (%d files), version %s, eval bytes%s, sources %s\n", found[0].path.c_str(), files,
-                runtime.version.to_string().c_str(), ranges.c_str(), source_names(runtime.sources).c_str());
+    for (const python::CodeRange& range : runtime.eval_ranges)
+        ranges += " " + std::to_string(range.end - range.begin);
+    std::printf("%s (%d files), version %s, eval bytes%s, sources %s\n", found[0].path.c_str(),
+                files, runtime.version.to_string().c_str(), ranges.c_str(),
+                source_names(runtime.sources).c_str());
     const std::string found_version = runtime.version.to_string();
-    expect(found_version == version || (runtime.version.micro < 0 && version.starts_with(found_version + ".")), "version " + version);
+    expect(found_version == version ||
+               (runtime.version.micro < 0 && version.starts_with(found_version + ".")),
+           "version " + version);
     expect(runtime.sources == expected_sources(runtime), "sources");
 
     const test::TargetMemory memory(child.pid());

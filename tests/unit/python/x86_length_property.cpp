@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads `objdump -d -w` on stdin and compares the length of every instruction, and the target of every direct jump, with ours.
-// Prints the share; exits with 1 on any difference. What objdump cannot decode itself ("(bad)") is counted apart.
+// Reads `objdump -d -w` on stdin and compares the length of every instruction, and the target of
+// every direct jump, with ours. Prints the share; exits with 1 on any difference. What objdump
+// cannot decode itself ("(bad)") is counted apart.
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -32,7 +33,8 @@ bool parse(const std::string& line, Line& out) {
     out.text = tab == std::string::npos ? "" : line.substr(tab + 1);
     out.bytes.clear();
     for (size_t i = 0; i + 1 < hex.size() && hex[i] != ' '; i += 3) {
-        out.bytes.push_back(static_cast<uint8_t>(std::strtoul(hex.substr(i, 2).c_str(), nullptr, 16)));
+        out.bytes.push_back(
+            static_cast<uint8_t>(std::strtoul(hex.substr(i, 2).c_str(), nullptr, 16)));
     }
     return !out.bytes.empty() && !out.text.empty();
 }
@@ -41,7 +43,8 @@ bool parse(const std::string& line, Line& out) {
 bool target_agrees(const Line& line, const pyebpf::python::X86Instruction& instruction) {
     if (line.text[0] != 'j' || !instruction.target(line.address)) return true;
     const size_t space = line.text.find(' ');
-    return std::strtoull(line.text.c_str() + space, nullptr, 16) == *instruction.target(line.address);
+    return std::strtoull(line.text.c_str() + space, nullptr, 16) ==
+           *instruction.target(line.address);
 }
 
 }  // namespace
@@ -59,14 +62,18 @@ int main() {
         ++instructions;
         // With what follows missing, an instruction that is taken for a longer one does not decode.
         const auto instruction = decode_x86(line.bytes);
-        if (instruction && instruction->length == line.bytes.size() && target_agrees(line, *instruction)) {
+        if (instruction && instruction->length == line.bytes.size() &&
+            target_agrees(line, *instruction)) {
             ++equal;
         } else if (instructions - equal <= 20) {
             std::printf("differs (%d): %s\n", instruction ? instruction->length : -1, text.c_str());
         }
     }
-    std::printf("%" PRIu64 " of %" PRIu64 " instructions equal (%.5f %%), %" PRIu64 " not known to objdump\n", equal,
-                instructions, instructions ? 100.0 * static_cast<double>(equal) / static_cast<double>(instructions) : 0.0,
-                undecodable);
+    std::printf(
+        "%" PRIu64 " of %" PRIu64 " instructions equal (%.5f %%), %" PRIu64
+        " not known to objdump\n",
+        equal, instructions,
+        instructions ? 100.0 * static_cast<double>(equal) / static_cast<double>(instructions) : 0.0,
+        undecodable);
     return instructions > 0 && equal == instructions ? 0 : 1;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layout: where the fields that we read are in one build of one CPython minor. Constants of cpython_X_Y.h, which
-// tools/generate-layouts writes from that version's headers; the registry is layouts.cpp.
+// Layout: where the fields that we read are in one build of one CPython minor. Constants of
+// cpython_X_Y.h, which tools/generate-layouts writes from that version's headers; the registry is
+// layouts.cpp.
 //
-// The walker's part goes into the kernel as it is; from 3.13 on the runtime's own table of offsets replaces most of it
-// (debug_offsets.h), so there the layout is what the table lacks, and a second opinion on what it has.
+// The walker's part goes into the kernel as it is; from 3.13 on the runtime's own table of offsets
+// replaces most of it (debug_offsets.h), so there the layout is what the table lacks, and a second
+// opinion on what it has.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +18,16 @@ namespace pyebpf::python {
 
 inline constexpr uint16_t kAbsent = LAYOUT_ABSENT;
 
-// In _PyRuntimeState (3.7+). The only part that depends on the architecture, as it lies behind a pthread mutex.
+// In _PyRuntimeState (3.7+). The only part that depends on the architecture, as it lies behind a
+// pthread mutex.
 struct RuntimeOffsets {
     uint16_t interpreters_head = kAbsent;
     uint16_t current_thread_state = kAbsent;  // the GIL holder's, up to 3.11
-    uint16_t auto_key = kAbsent;              // the pthread key itself; its _is_initialized is 4 before
+    uint16_t auto_key = kAbsent;  // the pthread key itself; its _is_initialized is 4 before
 };
 
-// Where _Py_DebugOffsets (3.13+) keeps the numbers that we take from it; member names join CPython's two levels.
+// Where _Py_DebugOffsets (3.13+) keeps the numbers that we take from it; member names join
+// CPython's two levels.
 struct DebugOffsetPositions {
     uint16_t size = 0;  // of the table; 0: this version has none
     uint16_t version = kAbsent;
@@ -83,7 +87,8 @@ struct Layout {
     DebugOffsetPositions debug_offsets{};
 };
 
-// The builds of a minor that differ: release first, then debug (up to 3.7) and free-threaded (3.13+). Empty: not known.
+// The builds of a minor that differ: release first, then debug (up to 3.7) and free-threaded
+// (3.13+). Empty: not known.
 [[nodiscard]] std::span<const Layout> layouts_of(int major, int minor);
 
 // "2.7, 3.6 to 3.15"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registry of known CPython minors. A new one is a generated header and one line in kMinors, in order.
+// The registry of known CPython minors. A new one is a generated header and one line in kMinors, in
+// order.
 #include <algorithm>
 #include <utility>
 
@@ -28,13 +29,16 @@ constexpr std::pair<int, int> version_of(std::span<const Layout> builds) {
     return {builds[0].walker.major, builds[0].walker.minor};
 }
 
-// The walker masks offsets within a frame and reads bounded spans (bpf/python.bpf.h): a layout beyond that must not compile.
+// The walker masks offsets within a frame and reads bounded spans (bpf/python.bpf.h): a layout
+// beyond that must not compile.
 constexpr bool fits_the_walker(const python_layout& layout) {
-    return layout.frame.read_bytes > 0 && layout.frame.read_bytes < 128 && layout.frame.read_bytes % 8 == 0 &&
-           layout.frame.first_read % 8 == 0 && layout.code.read_bytes <= 256;
+    return layout.frame.read_bytes > 0 && layout.frame.read_bytes < 128 &&
+           layout.frame.read_bytes % 8 == 0 && layout.frame.first_read % 8 == 0 &&
+           layout.code.read_bytes <= 256;
 }
 static_assert(std::ranges::all_of(kMinors, [](std::span<const Layout> builds) {
-    return std::ranges::all_of(builds, [](const Layout& layout) { return fits_the_walker(layout.walker); });
+    return std::ranges::all_of(builds,
+                               [](const Layout& layout) { return fits_the_walker(layout.walker); });
 }));
 static_assert(std::ranges::is_sorted(kMinors, {}, version_of));
 
