@@ -10,7 +10,9 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 const { CHROMIUM, WRITE_OUTPUT, WORK } = process.env;
-const { default: puppeteer } = await import(pathToFileURL(createRequire(join(WORK, "package.json")).resolve("puppeteer-core")).href);
+const { default: puppeteer } = await import(
+  pathToFileURL(createRequire(join(WORK, "package.json")).resolve("puppeteer-core")).href
+);
 
 let browser;
 let profileFolder;
@@ -37,8 +39,8 @@ after(async () => {
   rmSync(profileFolder, { recursive: true, force: true });
 });
 
-// Opens the page of a case of write_output; on leaving, demands that it asked for nothing and complained about nothing, but for
-// `expected`.
+// Opens the page of a case of write_output; on leaving, demands that it asked for nothing and
+// complained about nothing, but for `expected`.
 async function withPage(name, use, expected = /^$/) {
   const file = join(WORK, `${name}.html`);
   execFileSync(WRITE_OUTPUT, [name, file]);
@@ -55,16 +57,26 @@ async function withPage(name, use, expected = /^$/) {
   await settled(page);
   try {
     await use(page);
-    assert.deepEqual(complaints.filter((text) => !expected.test(text)), []);
-    assert.deepEqual(requests.filter((request) => request !== url && !request.startsWith("data:")), []);
+    assert.deepEqual(
+      complaints.filter((text) => !expected.test(text)),
+      [],
+    );
+    assert.deepEqual(
+      requests.filter((request) => request !== url && !request.startsWith("data:")),
+      [],
+    );
   } finally {
     await page.close();
   }
 }
 
-const settled = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+const settled = (page) =>
+  page.evaluate(
+    () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+  );
 const textOf = (page, selector) => page.$eval(selector, (element) => element.textContent);
-const breadcrumb = (page) => page.$$eval("#breadcrumb button", (buttons) => buttons.map((button) => button.textContent));
+const breadcrumb = (page) =>
+  page.$$eval("#breadcrumb button", (buttons) => buttons.map((button) => button.textContent));
 const rows = (page) =>
   page.$$eval("#function-rows tr", (list) =>
     list.map((row) => ({
@@ -75,13 +87,22 @@ const rows = (page) =>
     })),
   );
 
-// What the tree holds: names of the functions in it, weight, and the place on the screen of one of them.
+// What the tree holds: names of the functions in it, weight, and the place on the screen of one of
+// them.
 const look = (page, name = "") =>
   page.evaluate((wanted) => {
     const { tree, profile, graph } = window.pyebpf.inspect();
     const names = Array.from(tree.label, (label) => profile.functionName[label] ?? "");
     const node = names.indexOf(wanted);
-    return { names, size: tree.size, samples: tree.samples, total: tree.total[0], height: tree.height, box: graph.boxOf(node), focused: names[graph.focusedNode] };
+    return {
+      names,
+      size: tree.size,
+      samples: tree.samples,
+      total: tree.total[0],
+      height: tree.height,
+      box: graph.boxOf(node),
+      focused: names[graph.focusedNode],
+    };
   }, name);
 
 async function clickFrame(page, name) {
@@ -99,23 +120,36 @@ async function setSearch(page, text) {
 }
 
 const choose = async (page, selector, part) => {
-  const value = await page.$eval(selector, (select, text) => [...select.options].find((option) => option.text.includes(text)).value, part);
+  const value = await page.$eval(
+    selector,
+    (select, text) => [...select.options].find((option) => option.text.includes(text)).value,
+    part,
+  );
   await page.select(selector, value);
 };
 
 test("opens and draws", async () => {
   await withPage("html", async (page) => {
     await page.screenshot({ path: join(WORK, "light.png") });
-    assert.equal(await textOf(page, "#headline"), "552 samples in 5.6 s · 3 processes (2 Python) · 5 threads · cpu-clock 99 Hz");
+    assert.equal(
+      await textOf(page, "#headline"),
+      "552 samples in 5.6 s · 3 processes (2 Python) · 5 threads · cpu-clock 99 Hz",
+    );
     const colors = await page.$eval("canvas", (canvas) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       const seen = new Set();
-      for (let i = 0; i < data.length; i += 4 * 97) seen.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
+      for (let i = 0; i < data.length; i += 4 * 97)
+        seen.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
       return seen.size;
     });
     assert.ok(colors > 20, `only ${colors} colors on the canvas`);
     const list = await rows(page);
-    assert.deepEqual(list[0], { self: "28.1 %", total: "28.1 %", name: "dgemm_kernel_HASWELL", place: "libopenblas.so.0" });
+    assert.deepEqual(list[0], {
+      self: "28.1 %",
+      total: "28.1 %",
+      name: "dgemm_kernel_HASWELL",
+      place: "libopenblas.so.0",
+    });
   });
 });
 
@@ -124,7 +158,9 @@ test("may not reach the network even if it tried", async () => {
     const directive = await page.evaluate(
       () =>
         new Promise((done) => {
-          document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+          document.addEventListener("securitypolicyviolation", (event) =>
+            done(event.effectiveDirective),
+          );
           fetch("http://127.0.0.1:9/").then(
             () => done("fetched"),
             () => {},
@@ -159,7 +195,10 @@ test("search takes regular expressions, tells the share and narrows the table", 
   await withPage("html", async (page) => {
     await setSearch(page, "genexpr|dgemm_k");
     assert.equal(await textOf(page, "#matched"), "43.5 % matched");
-    assert.deepEqual((await rows(page)).map((row) => row.name), ["dgemm_kernel_HASWELL", "Basket.total.<locals>.<genexpr>"]);
+    assert.deepEqual(
+      (await rows(page)).map((row) => row.name),
+      ["dgemm_kernel_HASWELL", "Basket.total.<locals>.<genexpr>"],
+    );
     await setSearch(page, "basket.py");
     assert.equal(await textOf(page, "#matched"), "18.5 % matched");
     await setSearch(page, "JSONencoder");
@@ -204,7 +243,10 @@ test("process and thread filters, grouping", async () => {
 test("kinds of code can be hidden without losing weight", async () => {
   await withPage("html", async (page) => {
     const first = await look(page);
-    assert.ok(!first.names.includes("_PyEval_EvalFrameDefault"), "the interpreter is hidden at first");
+    assert.ok(
+      !first.names.includes("_PyEval_EvalFrameDefault"),
+      "the interpreter is hidden at first",
+    );
     await page.click("[data-kind=interpreter]");
     const all = await look(page);
     assert.ok(all.names.includes("_PyEval_EvalFrameDefault"));
@@ -217,6 +259,32 @@ test("kinds of code can be hidden without losing weight", async () => {
     const execute = (await rows(page)).find((row) => row.name === "CursorWrapper.execute");
     assert.equal(execute.self, "8.51 %");
     assert.equal(execute.total, "8.51 %");
+  });
+});
+
+test("lines of the selected function", async () => {
+  await withPage("html", async (page) => {
+    assert.ok(await page.$eval("#lines", (panel) => panel.hidden));
+    const lines = () =>
+      page.$$eval("#line-rows tr", (list) =>
+        list.map((row) => [...row.cells].map((cell) => cell.textContent)),
+      );
+    await clickFrame(page, "thumbnail");
+    assert.equal(await textOf(page, "#lines-title"), "Lines of thumbnail");
+    assert.deepEqual(await lines(), [
+      ["0 %", "7.07 %", "line 22"],
+      ["0 %", "2.90 %", "line 25"],
+    ]);
+    await page.screenshot({ path: join(WORK, "lines.png") });
+    await page.click("[data-kind=native]");
+    assert.ok(
+      await page.$eval("#lines", (panel) => panel.hidden),
+      "nothing is selected in a new tree",
+    );
+    await clickFrame(page, "thumbnail");
+    assert.deepEqual((await lines())[0], ["7.07 %", "7.07 %", "line 22"]);
+    await page.keyboard.press("Escape");
+    assert.ok(await page.$eval("#lines", (panel) => panel.hidden));
   });
 });
 
@@ -244,7 +312,11 @@ test("keyboard only", async () => {
     await page.keyboard.press("/");
     assert.equal(await page.evaluate(() => document.activeElement.id), "search");
     await page.keyboard.type("f?");
-    assert.equal(await page.$eval("#search", (box) => box.value), "f?", "keys are text while typing");
+    assert.equal(
+      await page.$eval("#search", (box) => box.value),
+      "f?",
+      "keys are text while typing",
+    );
     await page.keyboard.press("Escape");
     await page.focus("canvas");
     await page.keyboard.type("?");
@@ -274,7 +346,13 @@ test("tooltip tells name, place, kind and shares", async () => {
     await page.mouse.move(box.x + 5, box.y + 5);
     await page.waitForSelector("#tooltip:not([hidden])");
     const text = await textOf(page, "#tooltip");
-    for (const part of ["encoder_listencode_dict", "_json.cpython-313-x86_64-linux-gnu.so", "Native, inlined", "485 ms", "8.70 %"]) {
+    for (const part of [
+      "encoder_listencode_dict",
+      "_json.cpython-313-x86_64-linux-gnu.so",
+      "Native, inlined",
+      "485 ms",
+      "8.70 %",
+    ]) {
       assert.ok(text.includes(part), `${part} in ${text}`);
     }
     await page.screenshot({ path: join(WORK, "tooltip.png") });
@@ -284,11 +362,20 @@ test("tooltip tells name, place, kind and shares", async () => {
 test("table sorts by each column", async () => {
   await withPage("html", async (page) => {
     await page.click("[data-column=total]");
-    assert.deepEqual((await rows(page)).slice(0, 2).map((row) => row.total), ["75.7 %", "43.7 %"]);
+    assert.deepEqual(
+      (await rows(page)).slice(0, 2).map((row) => row.total),
+      ["75.7 %", "43.7 %"],
+    );
     await page.click("[data-column=name]");
     const names = (await rows(page)).map((row) => row.name);
-    assert.deepEqual(names, [...names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
-    assert.equal(await page.$eval("#functions th:last-child", (heading) => heading.getAttribute("aria-sort")), "ascending");
+    assert.deepEqual(
+      names,
+      [...names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+    );
+    assert.equal(
+      await page.$eval("#functions th:last-child", (heading) => heading.getAttribute("aria-sort")),
+      "ascending",
+    );
   });
 });
 
@@ -297,7 +384,14 @@ test("losses, statistics and settings are shown", async () => {
     assert.equal(await textOf(page, "#quality-badge"), "2 kinds of loss");
     await page.click("#quality-badge");
     const text = await page.$eval("#quality", (panel) => panel.innerText);
-    for (const part of ["samples lost because the ring buffer was full", "12", "not in memory", "pyebpf record -a -d 10", "6.12.48", "2026-01-01 00:00:00 UTC"]) {
+    for (const part of [
+      "samples lost because the ring buffer was full",
+      "12",
+      "not in memory",
+      "pyebpf record -a -d 10",
+      "6.12.48",
+      "2026-01-01 00:00:00 UTC",
+    ]) {
       assert.ok(text.includes(part), `${part} in ${text}`);
     }
     await page.screenshot({ path: join(WORK, "quality.png") });
@@ -309,16 +403,25 @@ test("dark mode", async () => {
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
     await settled(page);
     await page.screenshot({ path: join(WORK, "dark.png") });
-    const pixel = await page.$eval("canvas", (canvas) => [...canvas.getContext("2d").getImageData(5, canvas.height - 5, 1, 1).data]);
+    const pixel = await page.$eval("canvas", (canvas) => [
+      ...canvas.getContext("2d").getImageData(5, canvas.height - 5, 1, 1).data,
+    ]);
     assert.deepEqual(pixel, [0x14, 0x18, 0x1f, 0xff]);
-    assert.equal(await page.$eval("body", (body) => getComputedStyle(body).backgroundColor), "rgb(20, 24, 31)");
+    assert.equal(
+      await page.$eval("body", (body) => getComputedStyle(body).backgroundColor),
+      "rgb(20, 24, 31)",
+    );
   });
 });
 
 test("hostile names are text", async () => {
   await withPage("hostile_html", async (page) => {
     assert.equal(await page.title(), "pyebpf profile");
-    assert.equal(await page.$$eval("img, body script", (list) => list.length), 2, "only the page's own scripts");
+    assert.equal(
+      await page.$$eval("img, body script", (list) => list.length),
+      2,
+      "only the page's own scripts",
+    );
     const names = (await rows(page)).map((row) => row.name);
     assert.ok(names.includes("</script><script>document.title='broken'</script>"));
     assert.ok(names.includes("line\\x0afeed") && names.includes("line\\x5cx0afeed"));
@@ -348,6 +451,7 @@ test("200,000 nodes stay quick", async (context) => {
       const box = document.getElementById("search");
       const graph = document.getElementById("graph");
       return {
+        load: Math.round(performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd),
         search: await time(() => {
           box.value = "method_1[0-9]*$";
           box.dispatchEvent(new Event("input"));
@@ -358,8 +462,12 @@ test("200,000 nodes stay quick", async (context) => {
       };
     });
     context.diagnostic(`milliseconds for ${seen.size} nodes: ${JSON.stringify(times)}`);
+    await setSearch(page, "");
+    await page.click("#flip");
+    await settled(page);
     await page.screenshot({ path: join(WORK, "large.png") });
-    // Generous: machines that run tests are slow and busy.
-    for (const [action, ms] of Object.entries(times)) assert.ok(ms < 1500, `${action} took ${ms} ms`);
+    // Only what is not linear in the nodes takes so long, however slow and busy the machine.
+    for (const [action, ms] of Object.entries(times))
+      assert.ok(ms < 5000, `${action} took ${ms} ms`);
   });
 });

@@ -67,7 +67,7 @@ StackTree link_children(const Profile& profile) {
     return tree;
 }
 
-template <double FunctionTotal::*kMember>
+template <double FunctionTotal::* kMember>
 std::vector<FunctionTotal> top(const std::vector<FunctionTotal>& functions, const Profile& profile,
                                size_t count) {
     std::vector<FunctionTotal> result;

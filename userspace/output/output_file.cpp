@@ -46,7 +46,7 @@ Result<OutputFile> OutputFile::open(const std::string& path, Staging staging) {
                     kExitUsage);
     if (path == "-" || path.starts_with("/dev/")) return open_in_place(path);
 
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) == 0) {
         if (S_ISDIR(info.st_mode)) {
             return fail(fmt::format("{} is a directory", path), "name a file in it", kExitUsage);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The profile as the page holds it: the JSON tables of page_data.cpp (docs/formats/html.md) in typed arrays.
+// The profile as the page holds it: the JSON tables of page_data.cpp (docs/formats/html.md) in
+// typed arrays.
 
 export enum Kind {
   Python = 1,
@@ -79,7 +80,7 @@ const supportedVersion = 1;
 // A function that stands for samples without any stack; the last one of the table.
 const noStackName = "[no stack]";
 
-/* eslint-disable-next-line @typescript-eslint/no-explicit-any -- the document's shape is checked by its version */
+// Its shape follows from its version.
 type Json = any;
 
 function rows<T>(table: Json, make: (column: (name: string) => Json) => T): T[] {

@@ -50,13 +50,18 @@ export class Filters {
   }
 
   private fillSources(): void {
-    const options = this.profile.sources.map((source, index) => make("option", { value: String(index) }, source.name));
+    const options = this.profile.sources.map((source, index) =>
+      make("option", { value: String(index) }, source.name),
+    );
     this.source.append(...options);
     if (options.length === 0) this.source.append(make("option", { value: "0" }, "samples"));
     byId("source-field").hidden = options.length < 2;
   }
 
-  private weights(count: number, memberOf: (thread: number) => number): { of: Float64Array; sum: number } {
+  private weights(
+    count: number,
+    memberOf: (thread: number) => number,
+  ): { of: Float64Array; sum: number } {
     const of = new Float64Array(count);
     let sum = 0;
     for (let i = 0; i < this.profile.sampleCount; i++) {
@@ -69,12 +74,20 @@ export class Filters {
     return { of, sum };
   }
 
-  private fill(select: HTMLSelectElement, all: string, names: Map<number, string>, weights: Float64Array, sum: number): void {
+  private fill(
+    select: HTMLSelectElement,
+    all: string,
+    names: Map<number, string>,
+    weights: Float64Array,
+    sum: number,
+  ): void {
     const members = [...names.keys()].sort((a, b) => weights[b]! - weights[a]! || a - b);
     const old = select.value === "" ? -1 : Number(select.value);
     select.replaceChildren(
       make("option", { value: "-1" }, all),
-      ...members.map((id) => make("option", { value: String(id) }, `${percent(weights[id]!, sum)}  ${names.get(id)!}`)),
+      ...members.map((id) =>
+        make("option", { value: String(id) }, `${percent(weights[id]!, sum)}  ${names.get(id)!}`),
+      ),
     );
     select.value = String(names.has(old) ? old : -1);
   }
@@ -82,7 +95,9 @@ export class Filters {
   private fillProcesses(): void {
     const { processes, threads } = this.profile;
     const { of, sum } = this.weights(processes.length, (thread) => threads[thread]!.process);
-    const names = new Map(processes.map((process, id) => [id, `${process.name} (pid ${process.pid})`]));
+    const names = new Map(
+      processes.map((process, id) => [id, `${process.name} (pid ${process.pid})`]),
+    );
     this.fill(this.process, `all ${processes.length} processes`, names, of, sum);
   }
 
@@ -92,7 +107,8 @@ export class Filters {
     const { of, sum } = this.weights(threads.length, (thread) => thread);
     const names = new Map<number, string>();
     threads.forEach((thread, id) => {
-      if (process < 0 || thread.process === process) names.set(id, `${thread.name} (tid ${thread.tid})`);
+      if (process < 0 || thread.process === process)
+        names.set(id, `${thread.name} (tid ${thread.tid})`);
     });
     this.fill(this.thread, `all ${names.size} threads`, names, of, sum);
   }
@@ -106,7 +122,12 @@ export class Filters {
       if (hiddenAtFirst.includes(kind)) this.hidden.add(kind);
       const button = make(
         "button",
-        { class: "kind", type: "button", "data-kind": name.toLowerCase(), "aria-pressed": String(!this.hidden.has(kind)) },
+        {
+          class: "kind",
+          type: "button",
+          "data-kind": name.toLowerCase(),
+          "aria-pressed": String(!this.hidden.has(kind)),
+        },
         make("i", { class: `swatch ${name.toLowerCase()}` }),
         name,
       );

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flame graph: draws the visible part of a tree on a canvas.
 //
-// The canvas is as large as its window and sticks in it; a spacer as tall as the whole graph gives the scroll bar. Only boxes that can be
-// seen are visited: children are sorted by weight, so the first one that is too narrow ends its row.
+// The canvas is as large as its window and sticks in it; a spacer as tall as the whole graph gives
+// the scroll bar. Only boxes that can be seen are visited: children are sorted by weight, so the
+// first one that is too narrow ends its row.
 
 import { describe, shortPlace, type Palette } from "./labels";
 import type { Profile } from "./data";
@@ -124,7 +125,10 @@ export class FlameGraph {
     const bounds = this.canvas.getBoundingClientRect();
     const scale = bounds.width / (this.right - this.left);
     const x0 = Math.max(0, (this.tree.start[node]! - this.left) * scale);
-    const x1 = Math.min(bounds.width, (this.tree.start[node]! + this.tree.total[node]! - this.left) * scale);
+    const x1 = Math.min(
+      bounds.width,
+      (this.tree.start[node]! + this.tree.total[node]! - this.left) * scale,
+    );
     const y = this.rowTop(this.tree.depth[node]!) - this.window.scrollTop;
     if (x1 - x0 < smallestBox || y < 0 || y + boxHeight > bounds.height) return null;
     return { x: bounds.x + x0, y: bounds.y + y, width: x1 - x0, height: boxHeight };
@@ -186,7 +190,10 @@ export class FlameGraph {
     const width = this.window.clientWidth;
     const height = this.window.clientHeight;
     const ratio = window.devicePixelRatio || 1;
-    if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
+    if (
+      this.canvas.width !== Math.round(width * ratio) ||
+      this.canvas.height !== Math.round(height * ratio)
+    ) {
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(height * ratio);
       this.canvas.style.width = `${width}px`;
@@ -200,7 +207,8 @@ export class FlameGraph {
     context.textBaseline = "middle";
     this.drawBoxes(width, height);
     this.drawOutline(this.selected, width, 2);
-    if (this.hovered !== null && this.hovered !== this.selected) this.drawOutline(this.hovered, width, 1);
+    if (this.hovered !== null && this.hovered !== this.selected)
+      this.drawOutline(this.hovered, width, 1);
   }
 
   private drawBoxes(width: number, height: number): void {
@@ -239,15 +247,28 @@ export class FlameGraph {
     this.context.fillStyle = palette.background;
   }
 
-  // Children that are too narrow to tell apart, as one pale box in the color of the largest; what is above them shows when zoomed to.
+  // Children that are too narrow to tell apart, as one pale box in the color of the largest; what
+  // is above them shows when zoomed to.
   private drawRest(largest: number, from: number, to: number, scrolled: number): void {
     if (to - from < 0.3) return;
     this.context.globalAlpha = this.matches === null ? 0.45 : 0.12;
     this.context.fillStyle = this.palette.fill[this.tree.label[largest]!]!;
-    this.context.fillRect(from, this.rowTop(this.tree.depth[largest]!) - scrolled, to - from, boxHeight);
+    this.context.fillRect(
+      from,
+      this.rowTop(this.tree.depth[largest]!) - scrolled,
+      to - from,
+      boxHeight,
+    );
   }
 
-  private drawBox(node: number, label: number, x: number, y: number, width: number, isDimmed: boolean): void {
+  private drawBox(
+    node: number,
+    label: number,
+    x: number,
+    y: number,
+    width: number,
+    isDimmed: boolean,
+  ): void {
     const { context, palette } = this;
     // Boxes above the zoomed one are context, not content.
     const isAncestor = this.tree.depth[node]! < this.tree.depth[this.focused]!;
@@ -300,19 +321,28 @@ export class FlameGraph {
     if (node === 0) return;
     const scale = width / (this.right - this.left);
     const x0 = Math.max(0, (this.tree.start[node]! - this.left) * scale);
-    const x1 = Math.min(width, (this.tree.start[node]! + this.tree.total[node]! - this.left) * scale);
+    const x1 = Math.min(
+      width,
+      (this.tree.start[node]! + this.tree.total[node]! - this.left) * scale,
+    );
     if (x1 <= x0) return;
     const y = this.rowTop(this.tree.depth[node]!) - this.window.scrollTop;
     this.context.globalAlpha = 1;
     this.context.strokeStyle = this.palette.outline;
     this.context.lineWidth = thickness;
     const inset = thickness / 2;
-    this.context.strokeRect(x0 + inset, y + inset, Math.max(x1 - x0 - 1 - thickness, 1), boxHeight - thickness);
+    this.context.strokeRect(
+      x0 + inset,
+      y + inset,
+      Math.max(x1 - x0 - 1 - thickness, 1),
+      boxHeight - thickness,
+    );
   }
 
   private nodeAt(event: MouseEvent): number | null {
     const bounds = this.canvas.getBoundingClientRect();
-    const weight = this.left + ((event.clientX - bounds.x) / bounds.width) * (this.right - this.left);
+    const weight =
+      this.left + ((event.clientX - bounds.x) / bounds.width) * (this.right - this.left);
     const y = event.clientY - bounds.y + this.window.scrollTop;
     const depth = Math.floor((this.direction === "down" ? y : this.floor() - y) / rowHeight);
     let node = 0;
@@ -399,7 +429,9 @@ export class FlameGraph {
   }
 
   private childrenOf(node: number): number[] {
-    return Array.from(this.tree.children.subarray(this.tree.childrenAt[node]!, this.tree.childrenAt[node + 1]!));
+    return Array.from(
+      this.tree.children.subarray(this.tree.childrenAt[node]!, this.tree.childrenAt[node + 1]!),
+    );
   }
 
   // Selects; zooms out as far as needed for the node to be seen.
@@ -407,8 +439,10 @@ export class FlameGraph {
     this.select(node);
     this.scrollTo(node);
     const start = this.tree.start[node]!;
-    const isInside = start >= this.left - 1e-9 && start + this.tree.total[node]! <= this.right + 1e-9;
+    const isInside =
+      start >= this.left - 1e-9 && start + this.tree.total[node]! <= this.right + 1e-9;
     const isAncestor = this.tree.depth[node]! < this.tree.depth[this.focused]!;
-    if (!isInside || isAncestor) this.zoomTo(isAncestor ? node : Math.max(0, this.tree.parent[node]!));
+    if (!isInside || isAncestor)
+      this.zoomTo(isAncestor ? node : Math.max(0, this.tree.parent[node]!));
   }
 }

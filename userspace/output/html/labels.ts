@@ -11,15 +11,24 @@ export interface Label {
 }
 
 export function describe(profile: Profile, label: number): Label {
-  if (label === allLabel) return { name: "all", place: "", kind: "everything that the filters let through" };
+  if (label === allLabel)
+    return { name: "all", place: "", kind: "everything that the filters let through" };
   if (label < processLabel(profile, 0)) {
     const kind = profile.functionKind[label] as Kind;
-    return { name: profile.functionName[label]!, place: functionPlace(profile, label), kind: kindNames[kind] };
+    return {
+      name: profile.functionName[label]!,
+      place: functionPlace(profile, label),
+      kind: kindNames[kind],
+    };
   }
   if (label < threadLabel(profile, 0)) {
     const process = profile.processes[label - processLabel(profile, 0)]!;
     const python = process.python === "" ? "" : `, Python ${process.python}`;
-    return { name: `${process.name} (pid ${process.pid}${python})`, place: process.command, kind: "Process" };
+    return {
+      name: `${process.name} (pid ${process.pid}${python})`,
+      place: process.command,
+      kind: "Process",
+    };
   }
   const thread = profile.threads[label - threadLabel(profile, 0)]!;
   const process = profile.processes[thread.process];
@@ -32,8 +41,9 @@ export function shortPlace(place: string): string {
   return place.slice(place.lastIndexOf("/") + 1);
 }
 
-// Hue, saturation, lightness. Any two kinds are at least 27 apart (CIE 1976 Lab distance) for normal sight and for protanopia, deuteranopia and
-// tritanopia as simulated by Machado, Oliveira and Fernandes (2009, severity 1); ink on any of them has a contrast of at least 5 to 1.
+// Hue, saturation, lightness. Any two kinds are at least 27 apart (CIE 1976 Lab distance) for
+// normal sight and for protanopia, deuteranopia and tritanopia as simulated by Machado, Oliveira
+// and Fernandes (2009, severity 1); ink on any of them has a contrast of at least 5 to 1.
 interface Tone {
   hue: number;
   saturation: number;
@@ -86,7 +96,9 @@ export function makePalette(profile: Profile, dark: boolean): Palette {
     const varies = kind !== Kind.Marker;
     const value = hash(profile.functionFile[id] || profile.functionModule[id]!);
     const hue = varies ? tone.hue + ((value & 0xff) / 255 - 0.5) * 12 : tone.hue;
-    const lightness = varies ? tone.lightness + (((value >>> 8) & 0xff) / 255 - 0.5) * 9 : tone.lightness;
+    const lightness = varies
+      ? tone.lightness + (((value >>> 8) & 0xff) / 255 - 0.5) * 9
+      : tone.lightness;
     fill.push(`hsl(${hue.toFixed(1)} ${tone.saturation}% ${lightness.toFixed(1)}%)`);
     ink.push(tone.ink);
   }

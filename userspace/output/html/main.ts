@@ -6,6 +6,7 @@ import { byId, make } from "./dom";
 import { Filters } from "./filters";
 import { FlameGraph, type Direction } from "./flame";
 import { describe, makePalette } from "./labels";
+import { showLines } from "./lines";
 import { amount, grouped, percent } from "./numbers";
 import { showQuality } from "./quality";
 import { escaped, search } from "./search";
@@ -26,10 +27,12 @@ class Page {
   constructor(private readonly profile: Profile) {
     this.graph = new FlameGraph(profile, byId("graph"), {
       hover: (node, x, y) => this.showTooltip(node, x, y),
-      select: (node) => this.announce(node),
+      select: (node) => this.onSelect(node),
       focus: (node) => this.onFocus(node),
     });
-    this.table = new FunctionTable(profile, (label) => this.searchFor(`^${escaped(describe(profile, label).name)}$`));
+    this.table = new FunctionTable(profile, (label) =>
+      this.searchFor(`^${escaped(describe(profile, label).name)}$`),
+    );
     this.filters = new Filters(profile, () => this.rebuild());
     this.connect();
     this.showHeadline();
@@ -47,7 +50,9 @@ class Page {
     this.searchBox.addEventListener("input", () => this.applySearch());
     this.flip.addEventListener("click", () => this.flipDirection());
     byId("reset").addEventListener("click", () => this.reset());
-    byId("help-button").addEventListener("click", () => byId<HTMLDialogElement>("help").showModal());
+    byId("help-button").addEventListener("click", () =>
+      byId<HTMLDialogElement>("help").showModal(),
+    );
     byId("quality-badge").addEventListener("click", () => this.openTab("quality"));
     for (const tab of document.querySelectorAll<HTMLButtonElement>("[role=tab]")) {
       tab.addEventListener("click", () => this.openTab(tab.dataset["panel"]!));
@@ -58,7 +63,9 @@ class Page {
         other.focus();
       });
     }
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.updatePalette());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+      this.updatePalette(),
+    );
     document.addEventListener("keydown", (event) => this.onKey(event));
   }
 
@@ -68,7 +75,8 @@ class Page {
       else this.reset();
       return;
     }
-    const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    const isTyping =
+      event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
     const actions: Record<string, () => void> = {
       "/": () => this.searchBox.focus(),
@@ -106,7 +114,9 @@ class Page {
     const found = search(this.profile, this.searchBox.value);
     this.matches = found.matches;
     this.searchBox.classList.toggle("plain", found.isPlainText);
-    this.searchBox.title = found.isPlainText ? "not a regular expression: searched for as it is" : "";
+    this.searchBox.title = found.isPlainText
+      ? "not a regular expression: searched for as it is"
+      : "";
     this.graph.setMatches(found.matches);
     this.table.setMatches(found.matches);
     this.showMatched();
@@ -115,7 +125,9 @@ class Page {
   private showMatched(): void {
     const top = this.graph.focusedNode;
     byId("matched").textContent =
-      this.matches === null ? "" : `${percent(matchedWeight(this.tree, top, this.matches), this.tree.total[top]!)} matched`;
+      this.matches === null
+        ? ""
+        : `${percent(matchedWeight(this.tree, top, this.matches), this.tree.total[top]!)} matched`;
   }
 
   private onFocus(node: number): void {
@@ -157,19 +169,36 @@ class Page {
     const whole = tree.total[0]!;
     const shown = tree.total[this.graph.focusedNode]!;
     const row = (name: string, value: number): HTMLElement =>
-      make("tr", {}, make("th", {}, name), make("td", {}, amount(value, this.unit())), make("td", {}, percent(value, whole)));
+      make(
+        "tr",
+        {},
+        make("th", {}, name),
+        make("td", {}, amount(value, this.unit())),
+        make("td", {}, percent(value, whole)),
+      );
     this.tooltip.replaceChildren(
       make("strong", {}, label.name),
       ...(label.place === "" ? [] : [make("div", { class: "place" }, label.place)]),
       make("div", { class: "kind-name" }, kind),
-      make("table", {}, make("tbody", {}, row("total", tree.total[node]!), row("self", tree.self[node]!))),
-      ...(shown < whole ? [make("div", {}, `${percent(tree.total[node]!, shown)} of the zoomed frame`)] : []),
+      make(
+        "table",
+        {},
+        make("tbody", {}, row("total", tree.total[node]!), row("self", tree.self[node]!)),
+      ),
+      ...(shown < whole
+        ? [make("div", {}, `${percent(tree.total[node]!, shown)} of the zoomed frame`)]
+        : []),
     );
     const box = this.tooltip.getBoundingClientRect();
     const left = x + 16 + box.width > innerWidth ? x - box.width - 12 : x + 16;
     const top = y + 18 + box.height > innerHeight ? y - box.height - 12 : y + 18;
     this.tooltip.style.left = `${Math.max(4, left)}px`;
     this.tooltip.style.top = `${Math.max(4, top)}px`;
+  }
+
+  private onSelect(node: number): void {
+    this.announce(node);
+    showLines(this.profile, this.filters.filter, this.tree, node);
   }
 
   private announce(node: number): void {
@@ -194,18 +223,24 @@ class Page {
   private showHeadline(): void {
     const { profile } = this;
     const samples = profile.sampleTicks.reduce((sum, ticks) => sum + ticks, 0);
-    const count = (value: number, one: string, many: string): string => `${grouped(value)} ${value === 1 ? one : many}`;
+    const count = (value: number, one: string, many: string): string =>
+      `${grouped(value)} ${value === 1 ? one : many}`;
     const pythons = profile.processes.filter((process) => process.python !== "").length;
     byId("headline").textContent = [
       `${count(samples, "sample", "samples")} in ${profile.durationSeconds.toFixed(1)} s`,
       `${count(profile.processes.length, "process", "processes")} (${pythons} Python)`,
       count(profile.threads.length, "thread", "threads"),
-      ...profile.sources.map((source) => `${source.name}${source.frequencyHz > 0 ? ` ${grouped(source.frequencyHz)} Hz` : ""}`),
+      ...profile.sources.map(
+        (source) =>
+          `${source.name}${source.frequencyHz > 0 ? ` ${grouped(source.frequencyHz)} Hz` : ""}`,
+      ),
     ].join(" · ");
   }
 
   private updatePalette(): void {
-    this.graph.setPalette(makePalette(this.profile, matchMedia("(prefers-color-scheme: dark)").matches));
+    this.graph.setPalette(
+      makePalette(this.profile, matchMedia("(prefers-color-scheme: dark)").matches),
+    );
   }
 }
 

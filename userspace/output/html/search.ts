@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which labels a search text matches: a regular expression over name and place, or the text itself if it is not one. Capital letters
-// make it case-sensitive.
+// Which labels a search text matches: a regular expression over name and place, or the text itself
+// if it is not one. Capital letters make it case-sensitive.
 
 import type { Profile } from "./data";
 import { describe } from "./labels";
@@ -25,7 +25,8 @@ export function search(profile: Profile, text: string): Search {
   const matches = new Uint8Array(labelCount(profile));
   for (let label = 0; label < matches.length; label++) {
     const { name, place } = describe(profile, label);
-    matches[label] = pattern.test(name) || (place !== "" && pattern.test(`${name} (${place})`)) ? 1 : 0;
+    matches[label] =
+      pattern.test(name) || (place !== "" && pattern.test(`${name} (${place})`)) ? 1 : 0;
   }
   return { matches, isPlainText };
 }

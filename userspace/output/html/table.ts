@@ -16,7 +16,11 @@ export class FunctionTable {
   private readonly note = byId<HTMLElement>("function-note");
   private column: Column = "self";
   private isAscending = false;
-  private totals: FunctionTotals = { labels: [], self: new Float64Array(), total: new Float64Array() };
+  private totals: FunctionTotals = {
+    labels: [],
+    self: new Float64Array(),
+    total: new Float64Array(),
+  };
   private whole = 0;
   private matches: Uint8Array | null = null;
 
@@ -58,7 +62,8 @@ export class FunctionTable {
   private sorted(): number[] {
     const { self, total } = this.totals;
     const names = this.profile.functionName;
-    const byName = (a: number, b: number): number => (names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : a - b);
+    const byName = (a: number, b: number): number =>
+      names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : a - b;
     const compare = {
       self: (a: number, b: number) => self[a]! - self[b]! || total[a]! - total[b]!,
       total: (a: number, b: number) => total[a]! - total[b]! || self[a]! - self[b]!,
@@ -73,12 +78,16 @@ export class FunctionTable {
   private render(): void {
     for (const heading of document.querySelectorAll<HTMLElement>("#functions th")) {
       const isSorted = heading.querySelector("button")!.dataset["column"] === this.column;
-      heading.setAttribute("aria-sort", isSorted ? (this.isAscending ? "ascending" : "descending") : "none");
+      heading.setAttribute(
+        "aria-sort",
+        isSorted ? (this.isAscending ? "ascending" : "descending") : "none",
+      );
     }
     const labels = this.sorted();
     this.body.replaceChildren(...labels.slice(0, shownRows).map((label) => this.row(label)));
     const hidden = labels.length - shownRows;
-    this.note.textContent = hidden > 0 ? `and ${grouped(hidden)} more: search to narrow the list` : "";
+    this.note.textContent =
+      hidden > 0 ? `and ${grouped(hidden)} more: search to narrow the list` : "";
   }
 
   private row(label: number): HTMLElement {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The call tree of what the filters let through, as flat arrays.
 //
-//   node 0 is "all"; below it, if asked for, one node per process or thread; below those the functions, root first.
-//   A label says what a node shows:  [0, functions)  a function,  then the processes,  then the threads.
+//   Node 0 is "all"; below it, if asked for, one node per process or thread; below those the
+//   functions, root first.
+//   A label says what a node shows: [0, functions) a function, then the processes, then the threads.
 //   Parents have smaller numbers than their children; the children of a node are sorted by weight.
 
 import { Kind, noStackFunction, type Profile } from "./data";
@@ -47,7 +48,8 @@ export function labelCount(profile: Profile): number {
 export const allLabel = -1;
 const maxDepth = 65535;
 
-// Grows nodes and finds the child of a node by what it shows: open addressing over two integer columns.
+// Grows nodes and finds the child of a node by what it shows: open addressing over two integer
+// columns.
 class Builder {
   parent: number[] = [-1];
   label: number[] = [allLabel];
@@ -61,7 +63,12 @@ class Builder {
     for (;;) {
       const node = this.slots[slot]!;
       if (node < 0) break;
-      if (this.parent[node] === parent && this.label[node] === label && this.inlined[node] === inlined) return node;
+      if (
+        this.parent[node] === parent &&
+        this.label[node] === label &&
+        this.inlined[node] === inlined
+      )
+        return node;
       slot = (slot + 1) & (this.slots.length - 1);
     }
     const node = this.parent.length;
@@ -91,17 +98,20 @@ class Builder {
   }
 }
 
+// Whether a sample passes the filter. Hidden kinds take frames away, never samples.
+export function includes(profile: Profile, filter: Filter, sample: number): boolean {
+  if (profile.sampleSource[sample] !== filter.source) return false;
+  const thread = profile.sampleThread[sample]!;
+  if (filter.thread >= 0 && thread !== filter.thread) return false;
+  return filter.process < 0 || (thread >= 0 && profile.threads[thread]!.process === filter.process);
+}
+
 export function buildTree(profile: Profile, filter: Filter): Tree {
   const builder = new Builder();
-  const { sampleThread, sampleSource, sampleStack, stackParent, stackFrame } = profile;
+  const { sampleThread, sampleStack, stackParent, stackFrame } = profile;
   const included: number[] = [];
-  for (let i = 0; i < profile.sampleCount; i++) {
-    const thread = sampleThread[i]!;
-    const process = thread < 0 ? -1 : profile.threads[thread]!.process;
-    if (sampleSource[i] !== filter.source) continue;
-    if (filter.process >= 0 && process !== filter.process) continue;
-    if (filter.thread >= 0 && thread !== filter.thread) continue;
-    included.push(i);
+  for (let sample = 0; sample < profile.sampleCount; sample++) {
+    if (includes(profile, filter, sample)) included.push(sample);
   }
 
   const groupOf = (sample: number): number => {
@@ -197,8 +207,14 @@ function finish(builder: Builder, samples: number): Tree {
   };
 }
 
-// Calls enter(node) and leave(node) in depth-first order below and including `top`. If enter says false, its children are skipped.
-export function walk(tree: Tree, top: number, enter: (node: number) => boolean, leave: (node: number) => void): void {
+// Calls enter(node) and leave(node) in depth-first order below and including `top`. If enter says
+// false, its children are skipped.
+export function walk(
+  tree: Tree,
+  top: number,
+  enter: (node: number) => boolean,
+  leave: (node: number) => void,
+): void {
   const path: number[] = [];
   const cursors: number[] = [];
   const push = (node: number): void => {
@@ -247,7 +263,11 @@ export function functionTotals(profile: Profile, tree: Tree, top: number): Funct
       if (label >= 0 && label < profile.functionCount) onPath[label]!--;
     },
   );
-  return { labels: labels.filter((label) => profile.functionKind[label] !== Kind.Marker), self, total };
+  return {
+    labels: labels.filter((label) => profile.functionKind[label] !== Kind.Marker),
+    self,
+    total,
+  };
 }
 
 // Weight of the samples that have a matching label anywhere in their stack at or below `top`.
