@@ -2,7 +2,7 @@
 // The HTML page as a person uses it, in a real browser. Started by run.mjs.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -412,6 +412,29 @@ test("dark mode", async () => {
       "rgb(20, 24, 31)",
     );
   });
+});
+
+test("nothing serious in the eyes of axe", async () => {
+  const axe = readFileSync(
+    createRequire(join(WORK, "package.json")).resolve("axe-core/axe.min.js"),
+    "utf8",
+  );
+  for (const scheme of ["light", "dark"]) {
+    await withPage("html", async (page) => {
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      await clickFrame(page, "checkout");
+      await page.mouse.move(5, 5);
+      await page.evaluate(axe);
+      const found = await page.evaluate(() => window.axe.run());
+      assert.ok(found.passes.length > 10, "axe looked at the page");
+      const serious = found.violations
+        .filter((violation) => violation.impact === "serious" || violation.impact === "critical")
+        .flatMap((violation) =>
+          violation.nodes.map((node) => `${violation.id}: ${node.html} ${node.failureSummary}`),
+        );
+      assert.deepEqual(serious, [], scheme);
+    });
+  }
 });
 
 test("hostile names are text", async () => {
