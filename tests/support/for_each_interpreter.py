@@ -10,6 +10,7 @@ Exits with 1 if a check fails or no interpreter was found. With PYEBPF_INTERPRET
 """
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,19 +46,21 @@ def runtime(program, command):
     return check.returncode == 0, check.stdout.decode("utf-8", "replace").rstrip()
 
 
-LOADED_FILE = (
-    "import re, sys;"
-    "maps = open('/proc/self/maps').read();"
-    "found = re.findall(r' (/.*/libpython[23]\\.[^/]*)\\n', maps) or re.findall(r' r-xp .* (/.*)\\n', maps);"
-    "sys.stdout.write(found[0])"
-)
+def runtime_file(command):
+    """The file that holds the interpreter's code: libpython, or the executable."""
+    wait = "import sys; sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()"
+    with subprocess.Popen(command + ["-S", "-c", wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        with open("/proc/%d/maps" % process.pid, encoding="utf-8") as stream:
+            maps = stream.read()
+        process.stdin.close()
+    libraries = re.findall(r" (/.*/libpython[23]\.[^/]*)\n", maps)
+    return (libraries or re.findall(r" r-xp .* (/.*)\n", maps))[0]
 
 
 def x86_lengths(program, command):
     """(passed, text)"""
-    path = subprocess.run(command + ["-S", "-c", LOADED_FILE], stdout=subprocess.PIPE, check=True).stdout.decode()
-    if command[0] == "chroot":
-        path = command[1] + path
+    path = runtime_file(command)
     dump = subprocess.Popen(["objdump", "-d", "-w", path], stdout=subprocess.PIPE)
     check = subprocess.run([program], stdin=dump.stdout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     dump.stdout.close()
