@@ -18,9 +18,15 @@ namespace {
 // A text of this size tells nobody more than the mangled name.
 constexpr uint64_t kMaxCppTextBytes = 256 * 1024;
 
-constexpr std::array<std::string_view, 8> kCloneMarks = {
-    "cold", "part", "constprop", "isra", "lto_priv", "llvm", "clone", "localalias",
+// Of GCC and LLVM. All but the first two are followed by a number.
+constexpr std::array<std::string_view, 7> kCloneMarks = {
+    "cold", "localalias", "part", "constprop", "isra", "lto_priv", "llvm",
 };
+
+bool is_clone_mark(std::string_view word, bool has_number) {
+    const auto* mark = std::find(kCloneMarks.begin(), kCloneMarks.end(), word);
+    return mark != kCloneMarks.end() && (has_number || mark < kCloneMarks.begin() + 2);
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -29,14 +35,15 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 size_t find_clone_suffix(std::string_view name) {
     size_t suffix = name.size();
     size_t end = name.size();
+    bool has_number = false;
     while (end > 0) {
         const size_t dot = name.rfind('.', end - 1);
         if (dot == std::string_view::npos || dot == 0) break;
         const std::string_view word = name.substr(dot + 1, end - dot - 1);
-        const bool is_mark = std::find(kCloneMarks.begin(), kCloneMarks.end(), word) != kCloneMarks.end();
         const bool is_number = !word.empty() && std::all_of(word.begin(), word.end(), is_digit);
-        if (!is_mark && !is_number) break;
-        if (is_mark) suffix = dot;
+        if (!is_number && !is_clone_mark(word, has_number)) break;
+        if (!is_number) suffix = dot;
+        has_number = is_number;
         end = dot;
     }
     return suffix;
