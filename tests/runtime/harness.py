@@ -374,7 +374,7 @@ class RootTestCase(unittest.TestCase):
         self.assertEqual(recording.status, status, "stderr:\n" + recording.stderr)
 
     def assert_share(self, part, whole, share, slack=0.0, sigmas=5.0, context=""):
-        """part / whole is `share` within the sampling error (stacks.share_bound) and `slack`, the error of the program itself."""
+        """part / whole is `share` within the sampling error (stacks.share_bound) and `slack`, the program's own error."""
         self.assertGreater(whole, 0, "no samples at all. " + context)
         bound = share_bound(share, whole, sigmas) + slack
         measured = part / whole

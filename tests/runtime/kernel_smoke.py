@@ -5,9 +5,10 @@
 usage: kernel_smoke.py [PYEBPF [PYTHON...]]
 
 PYEBPF is the program under test, by default that of the environment variable PYEBPF. Records a small program under each PYTHON
-(default: the system's python3 and, if there is one, the newest of pyenv, which has a shared libpython) from its first instruction to
-its end. Prints figures; exits with 0 if every check held, else with 1. Needs root, no other file of the project, and no network.
-Made for slow machines (emulated CPUs): the work is an amount of CPU time, shares are asserted and durations are not.
+(default: the system's python3 and, if there is one, the newest of pyenv, which has a shared libpython) from its first
+instruction to its end. Prints figures; exits with 0 if every check held, else with 1. Needs root, no other file of the
+project, and no network. Made for slow machines (emulated CPUs): the work is an amount of CPU time, shares are asserted and
+durations are not.
 """
 import glob
 import json

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every stack of every interpreter is the one the program really had: names, order, completeness."""
+import contextlib
 import os
 import unittest
 
@@ -22,15 +23,17 @@ def program_names(stack, program):
 
 
 class EachInterpreter(RootTestCase):
-    def run_each(self, program, *arguments, minimum=(2, 7), options=(), transport=True):
-        """Each interpreter's run in a subTest."""
+    def run_each(self, program, *arguments, minimum=(2, 7)):
         found = interpreters(minimum)
         self.assertTrue(found, "no interpreter found")
-        for run in record_each(found, program, *arguments, options=options):
-            with self.subTest(python=run.interpreter.name):
-                if transport:
-                    self.assert_nothing_lost(run.recording)
-                yield run
+        return record_each(found, program, *arguments)
+
+    @contextlib.contextmanager
+    def of(self, run):
+        """One interpreter's part of a test: if it fails, the others go on."""
+        with self.subTest(python=run.interpreter.name):
+            self.assert_nothing_lost(run.recording)
+            yield
 
     def assert_exact(self, stacks, program, expected, context):
         """Each of the stacks has exactly these Python functions from its <module> on, and no marker."""
@@ -44,201 +47,216 @@ class Depth(EachInterpreter):
     def test_recursion_has_exactly_its_depth(self):
         depth = 57
         for run in self.run_each("recursion.py", SECONDS, depth):
-            expected = ["<module>", "main"] + ["descend"] * depth + ["leaf"]
-            self.assert_exact(run.stacks.having("leaf"), "recursion.py", expected, run.interpreter.name)
+            with self.of(run):
+                expected = ["<module>", "main"] + ["descend"] * depth + ["leaf"]
+                self.assert_exact(run.stacks.having("leaf"), "recursion.py", expected, run.interpreter.name)
 
     def test_1024_python_frames_are_complete(self):
         depth = 1024
         steps = ["step_%d" % (i % 4) for i in range(depth - 3)]
         for run in self.run_each("deep_recursion.py", SECONDS, depth):
-            expected = ["<module>", "main"] + steps + ["leaf"]
-            self.assert_exact(run.stacks.having("leaf"), "deep_recursion.py", expected, run.interpreter.name)
+            with self.of(run):
+                expected = ["<module>", "main"] + steps + ["leaf"]
+                self.assert_exact(run.stacks.having("leaf"), "deep_recursion.py", expected, run.interpreter.name)
 
     def test_beyond_the_limit_the_leaf_side_is_kept_and_the_cut_is_marked(self):
         depth = 5000
         for run in self.run_each("deep_recursion.py", SECONDS, depth):
-            stacks = run.stacks.having("leaf")
-            self.assert_enough(stacks, ENOUGH)
-            for stack in stacks:
-                names = stack.names
-                self.assertEqual(names[-1], "leaf")
-                first = int(names[-2].rsplit("_", 1)[1])
-                tail = names[-1025:-1]
-                expected = ["step_%d" % ((first - i) % 4) for i in range(len(tail))]
-                self.assertEqual(tail[::-1], expected)
-                self.assertEqual(len(tail), 1024, "fewer than 1,024 frames at the leaf side were kept")
-                self.assertTrue(
-                    len(names) == depth or any(frame.kind == "marker" for frame in stack.frames),
-                    "%d of %d frames and no mark" % (len(names), depth),
-                )
+            with self.of(run):
+                stacks = run.stacks.having("leaf")
+                self.assert_enough(stacks, ENOUGH)
+                for stack in stacks:
+                    names = stack.names
+                    self.assertEqual(names[-1], "leaf")
+                    first = int(names[-2].rsplit("_", 1)[1])
+                    tail = names[-1025:-1]
+                    expected = ["step_%d" % ((first - i) % 4) for i in range(len(tail))]
+                    self.assertEqual(tail[::-1], expected)
+                    self.assertEqual(len(tail), 1024, "fewer than 1,024 frames at the leaf side were kept")
+                    self.assertTrue(
+                        len(names) == depth or any(frame.kind == "marker" for frame in stack.frames),
+                        "%d of %d frames and no mark" % (len(names), depth),
+                    )
 
 
 class Kinds(EachInterpreter):
     def test_generators_show_who_resumed_them(self):
         for run in self.run_each("generators.py", SECONDS):
-            produce = run.stacks.having("produce")
-            self.assert_enough(produce, ENOUGH // 2)
-            for stack in produce:
-                names = [name for name in stack.names if "genexpr" not in name]
-                self.assertEqual(names, ["<module>", "main", "consume", "squares", "numbers", "produce"])
-            visit = run.stacks.having("visit")
-            self.assert_enough(visit, ENOUGH // 4)
-            for stack in visit:
-                self.assertEqual(stack.names, ["<module>", "main", "walk"] + ["tree"] * 6 + ["visit"])
+            with self.of(run):
+                produce = run.stacks.having("produce")
+                self.assert_enough(produce, ENOUGH // 2)
+                for stack in produce:
+                    names = [name for name in stack.names if "genexpr" not in name]
+                    self.assertEqual(names, ["<module>", "main", "consume", "squares", "numbers", "produce"])
+                visit = run.stacks.having("visit")
+                self.assert_enough(visit, ENOUGH // 4)
+                for stack in visit:
+                    self.assertEqual(stack.names, ["<module>", "main", "walk"] + ["tree"] * 6 + ["visit"])
 
     def test_callbacks_out_of_c_code(self):
         for run in self.run_each("callbacks.py", SECONDS):
-            for way in run.report["ways"]:
-                callback = way[len("by_") :] + "_callback"
-                stacks = run.stacks.having(callback, "work")
-                self.assert_enough(stacks, 10, way)
-                for stack in stacks:
-                    names = [name for name in stack.names if "listcomp" not in name]
-                    self.assertEqual(names, ["<module>", "main", way, callback, "work"])
+            with self.of(run):
+                for way in run.report["ways"]:
+                    callback = way[len("by_") :] + "_callback"
+                    stacks = run.stacks.having(callback, "work")
+                    self.assert_enough(stacks, 10, way)
+                    for stack in stacks:
+                        names = [name for name in stack.names if "listcomp" not in name]
+                        self.assertEqual(names, ["<module>", "main", way, callback, "work"])
 
     def test_c_frames_stand_between_caller_and_callback(self):
         """True order: sorted() and qsort() are above their caller and below the function that they call back."""
         between = {"by_sort": "sort", "by_ctypes": "qsort|ffi"}
         for run in self.run_each("callbacks.py", SECONDS):
-            for way, native in between.items():
-                if way not in run.report["ways"]:
-                    continue
-                stacks = run.stacks.having(way, "work")
-                named = 0
-                for stack in stacks:
-                    functions = [(frame.kind, frame.function) for frame in stack.frames]
-                    caller = functions.index(("python", way))
-                    callee = functions.index(("python", way[len("by_") :] + "_callback"))
-                    between_them = stack.frames[caller + 1 : callee]
-                    self.assertTrue(between_them, "no native frame between %s and its callback: %s" % (way, stack))
-                    self.assertTrue(all(frame.kind != "python" for frame in between_them), str(stack))
-                    named += stack.count * (way != "by_ctypes" or "libc" in str([f.module for f in between_them]))
-                self.assert_enough(stacks, 10, "%s through %s" % (way, native))
-                self.assertEqual(named, stacks.count, "libc's qsort is missing:\n" + stacks.describe(5))
+            with self.of(run):
+                for way, native in between.items():
+                    if way not in run.report["ways"]:
+                        continue
+                    stacks = run.stacks.having(way, "work")
+                    named = 0
+                    for stack in stacks:
+                        functions = [(frame.kind, frame.function) for frame in stack.frames]
+                        caller = functions.index(("python", way))
+                        callee = functions.index(("python", way[len("by_") :] + "_callback"))
+                        between_them = stack.frames[caller + 1 : callee]
+                        self.assertTrue(between_them, "no native frame between %s and its callback: %s" % (way, stack))
+                        self.assertTrue(all(frame.kind != "python" for frame in between_them), str(stack))
+                        named += stack.count * (way != "by_ctypes" or "libc" in str([f.module for f in between_them]))
+                    self.assert_enough(stacks, 10, "%s through %s" % (way, native))
+                    self.assertEqual(named, stacks.count, "libc's qsort is missing:\n" + stacks.describe(5))
 
     def test_class_members(self):
         for run in self.run_each("class_methods.py", SECONDS):
-            minor = run.interpreter.minor
-            for kind in run.report["kinds"]:
-                found = run.stacks.where(
-                    lambda stack: len(stack.names) >= 2
-                    and last_part(stack.names[-1]) == "work"
-                    and same_function(stack.names[-2], kind, minor)
+            with self.of(run):
+                minor = run.interpreter.minor
+                for kind in run.report["kinds"]:
+                    found = run.stacks.where(
+                        lambda stack: stack.has("main", "one_round", "work")
+                        and any(same_function(name, kind, minor) for name in stack.names)
+                    )
+                    self.assert_enough(found, 3, kind)
+                inherited = run.stacks.where(
+                    lambda stack: [last_part(name) for name in stack.names[-3:]] == ["overridden", "overridden", "work"]
                 )
-                self.assert_enough(found, 3, kind)
-            inherited = run.stacks.where(
-                lambda stack: [last_part(name) for name in stack.names[-3:]] == ["overridden", "overridden", "work"]
-            )
-            self.assert_enough(inherited, 3, "super().overridden()")
+                self.assert_enough(inherited, 3, "super().overridden()")
 
     def test_coroutines_show_the_chain_of_awaits(self):
         for run in self.run_each("asyncio_work.py", SECONDS, minimum=(3, 6)):
-            spin = run.stacks.having("spin")
-            self.assert_enough(spin, ENOUGH)
-            chain = spin.having("main", "outer", "middle", "inner", "spin")
-            generator = spin.having("main", "async_generator_user", "numbers", "spin")
-            self.assertEqual(chain.count + generator.count, spin.count, spin.describe(5))
-            self.assertGreater(chain.count, generator.count)
-            for stack in chain:
-                self.assertEqual(stack.names[-4:], ["outer", "middle", "inner", "spin"])
+            with self.of(run):
+                spin = run.stacks.having("spin")
+                self.assert_enough(spin, ENOUGH)
+                chain = spin.having("main", "outer", "middle", "inner", "spin")
+                generator = spin.having("main", "async_generator_user", "numbers", "spin")
+                self.assertEqual(chain.count + generator.count, spin.count, spin.describe(5))
+                self.assertGreater(chain.count, generator.count)
+                for stack in chain:
+                    self.assertEqual(stack.names[-4:], ["outer", "middle", "inner", "spin"])
 
 
 class Names(EachInterpreter):
     def test_names_beyond_ascii(self):
         for run in self.run_each("non_ascii.py", 3 * SECONDS):
-            for name, path in run.report["names"]:
-                self.assert_enough(run.stacks.where(lambda stack: name in stack.names), ENOUGH // 2, repr(name))
-                found = [
-                    frame for stack in run.stacks for frame in stack.python if (frame.function, frame.file) == (name, path)
-                ]
-                self.assertTrue(found, "function %r has not the file %r" % (name, path))
+            with self.of(run):
+                for name, path in run.report["names"]:
+                    self.assert_enough(run.stacks.where(lambda stack: name in stack.names), ENOUGH // 2, repr(name))
+                    found = [
+                        frame for stack in run.stacks for frame in stack.python if (frame.function, frame.file) == (name, path)
+                    ]
+                    self.assertTrue(found, "function %r has not the file %r" % (name, path))
 
     def test_long_names_are_shortened_visibly(self):
         for run in self.run_each("long_names.py", SECONDS):
-            name, path = run.report["name"], run.report["path"]
-            stacks = run.stacks.where(lambda stack: any(one.startswith(name[:300]) for one in stack.names))
-            self.assert_enough(stacks, ENOUGH)
-            frame = [one for one in next(iter(stacks)).python if one.function.startswith(name[:300])][0]
-            for shown, whole in ((frame.function, name), (frame.file, path)):
-                self.assertTrue(shown == whole or "…" in shown, "cut silently: %r" % shown)
+            with self.of(run):
+                name, path = run.report["name"], run.report["path"]
+                stacks = run.stacks.where(lambda stack: any(one.startswith(name[:300]) for one in stack.names))
+                self.assert_enough(stacks, ENOUGH)
+                frame = [one for one in next(iter(stacks)).python if one.function.startswith(name[:300])][0]
+                for shown, whole in ((frame.function, name), (frame.file, path)):
+                    self.assertTrue(shown == whole or "…" in shown, "cut silently: %r" % shown)
 
     def test_reused_addresses_never_show_an_old_name(self):
         for run in self.run_each("exec_names.py", 2 * SECONDS):
-            self.assertGreater(run.report["reused"], 0, "the program did not reuse an address")
-            seen = 0
-            for stack in run.stacks:
-                for frame in stack.python:
-                    if not frame.function.startswith("generation_"):
-                        continue
-                    number = int(frame.function[len("generation_") :])
-                    self.assertLess(number, run.report["generations"])
-                    self.assertEqual((frame.file, frame.line), ("<generated-%d>" % number, number + 1))
-                    seen += stack.count
-            self.assertGreaterEqual(seen, ENOUGH)
-            numbers = {name for stack in run.stacks for name in stack.names if name.startswith("generation_")}
-            # Each lives 30 ms. Where several interpreters share a CPU, some generations are never on it.
-            self.assertGreater(len(numbers), run.report["generations"] // 10)
+            with self.of(run):
+                self.assertGreater(run.report["reused"], 0, "the program did not reuse an address")
+                seen = 0
+                for stack in run.stacks:
+                    for frame in stack.python:
+                        if not frame.function.startswith("generation_"):
+                            continue
+                        number = int(frame.function[len("generation_") :])
+                        self.assertLess(number, run.report["generations"])
+                        self.assertEqual((frame.file, frame.line), ("<generated-%d>" % number, number + 1))
+                        seen += stack.count
+                self.assertGreaterEqual(seen, ENOUGH)
+                numbers = {name for stack in run.stacks for name in stack.names if name.startswith("generation_")}
+                # Each lives 30 ms. Where several interpreters share a CPU, some generations are never on it.
+                self.assertGreater(len(numbers), run.report["generations"] // 10)
 
 
 class Threads(EachInterpreter):
     def test_threads_under_the_gil(self):
         for run in self.run_each("threads_gil.py", SECONDS, 3):
-            tids = {}
-            for index in range(3):
-                worker = "worker_%d" % index
-                stacks = run.stacks.having(worker)
-                self.assert_enough(stacks, 10, worker)
-                for stack in stacks:
-                    names = [last_part(name) for name in stack.names]
-                    at = names.index("run_worker")
-                    self.assertEqual(names[at : at + 2], ["run_worker", worker])
-                    self.assertTrue("run" in names[:at], "the thread's bootstrap is missing: %s" % stack)
-                    self.assertLessEqual(len([name for name in names if name.startswith("worker_")]), 1)
-                    tids.setdefault(worker, set()).add(stack.tid)
-                if run.interpreter.minor >= (3, 14):
-                    self.assertEqual({stack.thread_name for stack in stacks}, {"worker-%d" % index})
-            self.assertEqual([len(ids) for ids in tids.values()], [1, 1, 1], "one thread each")
-            self.assertEqual(len(set.union(*tids.values())), 3)
+            with self.of(run):
+                tids = {}
+                for index in range(3):
+                    worker = "worker_%d" % index
+                    stacks = run.stacks.having(worker)
+                    self.assert_enough(stacks, 10, worker)
+                    for stack in stacks:
+                        names = [last_part(name) for name in stack.names]
+                        at = names.index("run_worker")
+                        self.assertEqual(names[at : at + 2], ["run_worker", worker])
+                        self.assertTrue("run" in names[:at], "the thread's bootstrap is missing: %s" % stack)
+                        self.assertLessEqual(len([name for name in names if name.startswith("worker_")]), 1)
+                        tids.setdefault(worker, set()).add(stack.tid)
+                    if run.interpreter.minor >= (3, 14):
+                        self.assertEqual({stack.thread_name for stack in stacks}, {"worker-%d" % index})
+                self.assertEqual([len(ids) for ids in tids.values()], [1, 1, 1], "one thread each")
+                self.assertEqual(len(set.union(*tids.values())), 3)
 
     def test_python_stack_is_there_while_the_gil_is_released(self):
         expected = {"compress_in_thread": r"deflate|libz|zlib", "hash_in_thread": r"(?i)sha|libcrypto|_hashlib"}
         for run in self.run_each("native_heavy.py", SECONDS):
-            for function, native in expected.items():
-                inside = run.stacks.where(lambda stack: stack.leaf.kind == "native" and stack.has_any(native))
-                mine = inside.having(function)
-                self.assert_enough(mine, ENOUGH // 4, function)
-                for stack in mine:
-                    self.assertTrue(stack.has("run", function), "the root side is missing: %s" % stack)
-            orphans = run.stacks.where(lambda stack: stack.has_any(r"^deflate|^longest_match") and not stack.names)
-            self.assertEqual(orphans.count, 0, orphans.describe(5))
+            with self.of(run):
+                for function, native in expected.items():
+                    inside = run.stacks.where(lambda stack: stack.leaf.kind == "native" and stack.has_any(native))
+                    mine = inside.having(function)
+                    self.assert_enough(mine, ENOUGH // 4, function)
+                    for stack in mine:
+                        self.assertTrue(stack.has("run", function), "the root side is missing: %s" % stack)
+                orphans = run.stacks.where(lambda stack: stack.has_any(r"^deflate|^longest_match") and not stack.names)
+                self.assertEqual(orphans.count, 0, orphans.describe(5))
 
 
 class Work(EachInterpreter):
     def test_json(self):
         for run in self.run_each("json_work.py", SECONDS):
-            functions = ["encode", "decode"] + (["multiply"] if run.report["numpy"] else [])
-            for function in functions:
-                stacks = run.stacks.having("<module>", "main", function)
-                self.assert_enough(stacks, ENOUGH // 4, function)
-                for stack in stacks:
-                    self.assertEqual(program_names(stack, "json_work.py")[:3], ["<module>", "main", function])
+            with self.of(run):
+                functions = ["encode", "decode"] + (["multiply"] if run.report["numpy"] else [])
+                for function in functions:
+                    stacks = run.stacks.having("<module>", "main", function)
+                    self.assert_enough(stacks, ENOUGH // 4, function)
+                    for stack in stacks:
+                        self.assertEqual(program_names(stack, "json_work.py")[:3], ["<module>", "main", function])
 
     def test_memory(self):
         for run in self.run_each("memory_hungry.py", SECONDS, 32):
-            for function in ("allocate", "touch"):
-                self.assert_enough(run.stacks.having("<module>", "main", function), 5, function)
-            faults = run.stacks.where(lambda stack: any(frame.kind == "kernel" for frame in stack.frames))
-            for stack in faults.having("allocate"):
-                kinds = [frame.kind for frame in stack.frames]
-                first = kinds.index("kernel")
-                self.assertEqual(set(kinds[first:]), {"kernel"}, "kernel frames are the leaf side: %s" % stack)
+            with self.of(run):
+                for function in ("allocate", "touch"):
+                    self.assert_enough(run.stacks.having("<module>", "main", function), 5, function)
+                faults = run.stacks.where(lambda stack: any(frame.kind == "kernel" for frame in stack.frames))
+                for stack in faults.having("allocate"):
+                    kinds = [frame.kind for frame in stack.frames]
+                    first = kinds.index("kernel")
+                    self.assertEqual(set(kinds[first:]), {"kernel"}, "kernel frames are the leaf side: %s" % stack)
 
     def test_sleep_and_io(self):
         for run in self.run_each("sleep_and_io.py", SECONDS):
-            for function in ("write_file", "read_file"):
-                self.assert_enough(run.stacks.having("<module>", "main", function), 5, function)
-            in_kernel = run.stacks.having("write_file").where(lambda stack: stack.leaf.kind == "kernel")
-            self.assert_enough(in_kernel, 1, "write_file in the kernel")
+            with self.of(run):
+                for function in ("write_file", "read_file"):
+                    self.assert_enough(run.stacks.having("<module>", "main", function), 5, function)
+                in_kernel = run.stacks.having("write_file").where(lambda stack: stack.leaf.kind == "kernel")
+                self.assert_enough(in_kernel, 1, "write_file in the kernel")
 
 
 if __name__ == "__main__":
