@@ -6,8 +6,8 @@ import subprocess
 import time
 import unittest
 
-from harness import HANG_SECONDS, RECORDING_LINE, Lines, Profiler, RootTestCase, bpf_programs, one_interpreter, pyebpf_path
-from harness import start
+from harness import HANG_SECONDS, Lines, Profiler, RootTestCase, bpf_programs, one_interpreter, pyebpf_path, start
+from harness import wait_until_sampling
 
 
 class Stopping(RootTestCase):
@@ -47,7 +47,8 @@ class Stopping(RootTestCase):
                 [pyebpf_path()] + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
             try:
-                Lines(process.stderr).wait_for(RECORDING_LINE)
+                wait_until_sampling(process)
+                Lines(process.stderr)
                 wait_for_cpu_seconds(target.pid, 0.5)
                 process.send_signal(signal.SIGINT)
                 wait_until_taken(process.pid, signal.SIGINT)
