@@ -165,7 +165,6 @@ bool CallFramePrograms::execute_extended(Run& run, ByteCursor& program, uint8_t 
         return true;
     };
     const auto block = [&] { return program.take(program.unsigned_leb128()); };
-    const uint64_t none = 0;
     switch (instruction) {
         case kNop:
             return true;
@@ -197,7 +196,7 @@ bool CallFramePrograms::execute_extended(Run& run, ByteCursor& program, uint8_t 
         }
         case kGnuNegativeOffsetExtended: {
             const uint64_t number = program.unsigned_leb128();
-            const uint64_t offset = none - program.unsigned_leb128();
+            const uint64_t offset = uint64_t{0} - program.unsigned_leb128();
             return set(number, {Kind::kAtCfa, scaled(offset, factor), {}});
         }
         case kValOffset: {

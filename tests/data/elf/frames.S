@@ -123,6 +123,13 @@
     nop
     end_function
 
+    function moved_return_address
+    nop
+    .cfi_offset rip, -16
+    label moved_return_address_body
+    nop
+    end_function
+
     function undefined_rbp
     .cfi_undefined rbp
     label undefined_rbp_body

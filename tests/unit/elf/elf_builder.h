@@ -17,28 +17,30 @@ class ByteWriter {
   public:
     template <class T>
     ByteWriter& put(T value) {
-        const auto* begin = reinterpret_cast<const uint8_t*>(&value);
-        bytes_.insert(bytes_.end(), begin, begin + sizeof value);
-        return *this;
+        return append(&value, sizeof value);
     }
     ByteWriter& put_all(const std::vector<uint8_t>& bytes) {
-        bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-        return *this;
+        return append(bytes.data(), bytes.size());
     }
-    ByteWriter& text(const std::string& text) {
-        bytes_.insert(bytes_.end(), text.c_str(), text.c_str() + text.size() + 1);
-        return *this;
-    }
+    ByteWriter& text(const std::string& text) { return append(text.c_str(), text.size() + 1); }
     [[nodiscard]] size_t size() const { return bytes_.size(); }
     [[nodiscard]] const std::vector<uint8_t>& bytes() const { return bytes_; }
 
   private:
+    ByteWriter& append(const void* begin, size_t size) {
+        if (size == 0) return *this;
+        const size_t end = bytes_.size();
+        bytes_.resize(end + size);
+        std::memcpy(bytes_.data() + end, begin, size);
+        return *this;
+    }
+
     std::vector<uint8_t> bytes_;
 };
 
 class ElfBuilder {
   public:
-    explicit ElfBuilder(uint64_t size) : image_(size) {}
+    explicit ElfBuilder(uint64_t size) : image_(size), code_size_(size) {}
 
     ElfBuilder& machine(uint16_t machine) {
         machine_ = machine;
@@ -55,15 +57,22 @@ class ElfBuilder {
         std::memcpy(image_.data() + address, bytes.data(), bytes.size());
         return *this;
     }
-    ElfBuilder& segment(uint32_t type, uint64_t address, uint64_t size) {
+    // A segment that is not executable, with stated addresses that are its offsets + displacement.
+    ElfBuilder& segment(uint32_t type, uint64_t offset, uint64_t size, uint64_t displacement = 0) {
         segments_.push_back({.p_type = type,
                              .p_flags = PF_R,
-                             .p_offset = address,
-                             .p_vaddr = address,
-                             .p_paddr = address,
+                             .p_offset = offset,
+                             .p_vaddr = offset + displacement,
+                             .p_paddr = offset + displacement,
                              .p_filesz = size,
                              .p_memsz = size,
                              .p_align = 8});
+        return *this;
+    }
+    // Restricts the executable segment, which otherwise is the whole image.
+    ElfBuilder& code_is(uint64_t offset, uint64_t size) {
+        code_offset_ = offset;
+        code_size_ = size;
         return *this;
     }
 
@@ -72,11 +81,11 @@ class ElfBuilder {
         std::vector<Elf64_Phdr> segments = segments_;
         segments.push_back({.p_type = PT_LOAD,
                             .p_flags = PF_R | PF_X,
-                            .p_offset = 0,
-                            .p_vaddr = 0,
-                            .p_paddr = 0,
-                            .p_filesz = image_.size(),
-                            .p_memsz = image_.size(),
+                            .p_offset = code_offset_,
+                            .p_vaddr = code_offset_,
+                            .p_paddr = code_offset_,
+                            .p_filesz = code_size_,
+                            .p_memsz = code_size_,
                             .p_align = 4096});
         Elf64_Ehdr header = {};
         std::memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -133,6 +142,8 @@ class ElfBuilder {
     std::vector<uint8_t> image_;
     std::vector<NamedRange> sections_;
     std::vector<Elf64_Phdr> segments_;
+    uint64_t code_offset_ = 0;
+    uint64_t code_size_;
     uint16_t machine_ = EM_X86_64;
 };
 

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "elf/unwind_table.h"
+#include "elf_builder.h"
 #include "elf_test_files.h"
 
 namespace pyebpf::elf {
@@ -171,9 +172,24 @@ TEST(ElfFile, UnpacksMiniDebugInfo) {
     EXPECT_EQ(open_elf(test_path("tiny.so"))->mini_debug_info(), nullptr);
 }
 
-TEST(ElfFile, ADebugFileHasNoDynamicSection) {
-    // .dynamic has no contents there, while PT_DYNAMIC still points at some.
-    const auto file = open_elf(test_path("tiny.debug"));
+TEST(ElfFile, ADynamicSectionWithoutContentsIsNotReadThroughItsSegment) {
+    // Files of debug information made by elfutils keep the program headers as they were, which then
+    // point at anything.
+    std::vector<uint8_t> bytes = bytes_of(test_path("tiny.so"));
+    Elf64_Ehdr header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    size_t changed = 0;
+    for (size_t i = 0; i < header.e_shnum; ++i) {
+        uint8_t* at = bytes.data() + header.e_shoff + i * sizeof(Elf64_Shdr);
+        Elf64_Shdr section;
+        std::memcpy(&section, at, sizeof section);
+        if (section.sh_type != SHT_DYNAMIC) continue;
+        ++changed;
+        section.sh_type = SHT_NOBITS;
+        std::memcpy(at, &section, sizeof section);
+    }
+    ASSERT_EQ(changed, 1U);
+    const auto file = elf_of(std::move(bytes));
     EXPECT_TRUE(file->needed_libraries().empty());
     EXPECT_TRUE(file->soname().empty());
     EXPECT_TRUE(file->find_symbol("exported_function"));
@@ -197,6 +213,19 @@ TEST(ElfFile, LoadBiasIsWhatTheLoaderUsed) {
         EXPECT_EQ(bias->value, expected);
     }
     EXPECT_FALSE(file->load_bias({0x1000}, {uint64_t{1} << 40}));
+}
+
+TEST(ElfFile, LoadBiasOfCodeIsNotTakenFromDataInTheSamePage) {
+    // The file's page at 0x1000 is mapped twice: its first half is code, its second half data of
+    // another address.
+    const auto file = elf_of(
+        ElfBuilder(0x3000).code_is(0x1000, 0x800).segment(PT_LOAD, 0x1800, 0x800, 0x4000).build());
+    const auto bias = file->load_bias({0x7f0000001000}, {0x1000});
+    ASSERT_TRUE(bias);
+    EXPECT_EQ(bias->value, 0x7f0000000000U);
+    EXPECT_EQ(file->to_stated({0x1800})->value, 0x5800U);
+    EXPECT_EQ(file->to_stated({0x1008})->value, 0x1008U);
+    EXPECT_FALSE(file->to_stated({0x2000}));
 }
 
 TEST(ElfFile, ReadsTheVdsoFromMemory) {

@@ -345,6 +345,50 @@ TEST(FrameEntries, AFunctionWithAMillionRowsIsRefused) {
     EXPECT_EQ(rule_at(*file, kCode + 0x40).cfa_kind, CFA_NONE);
 }
 
+TEST(FrameEntries, LongEntriesHaveAWidePointerInDebugFrameOnly) {
+    for (const bool is_debug_frame : {false, true}) {
+        ByteWriter writer;
+        const auto begin_entry = [&](size_t size) {
+            writer.put<uint32_t>(UINT32_MAX).put<uint64_t>(size);
+            return writer.size();
+        };
+        const auto put_pointer = [&](uint64_t pointer) {
+            if (is_debug_frame) {
+                writer.put(pointer);
+            } else {
+                writer.put(static_cast<uint32_t>(pointer));
+            }
+        };
+        const size_t pointer_bytes = is_debug_frame ? 8 : 4;
+        begin_entry(pointer_bytes + 5 + kUsualCommon.size());
+        put_pointer(is_debug_frame ? UINT64_MAX : 0);
+        writer.put<uint8_t>(1).text("").put<uint8_t>(1).put<uint8_t>(0x78).put<uint8_t>(16);
+        writer.put_all(kUsualCommon);
+        const size_t place = begin_entry(pointer_bytes + 16);
+        put_pointer(is_debug_frame ? 0 : place);
+        writer.put<uint64_t>(kCode).put<uint64_t>(0x40);
+        const auto file = elf_of(
+            builder()
+                .section(is_debug_frame ? ".debug_frame" : ".eh_frame", kFrames, writer.bytes())
+                .build());
+        EXPECT_EQ(statistics_of(*file).bad_descriptions, 0U);
+        EXPECT_EQ(rule_at(*file, kCode).cfa_kind, CFA_RSP) << is_debug_frame;
+    }
+}
+
+TEST(FrameEntries, BadInitialInstructionsSpoilAllThatUseThem) {
+    FrameWriter frames;
+    const uint64_t bad = frames.common({.instructions = {0x0c, 7, 8, 0x90, 1, 0x3f}});
+    frames.usual(bad, kCode, 0x40);
+    frames.usual(bad, kCode + 0x40, 0x40);
+    const uint64_t good = frames.common({});
+    frames.usual(good, kCode + 0x80, 0x40);
+    const auto file = with_eh_frame(frames);
+    EXPECT_EQ(statistics_of(*file).bad_descriptions, 2U);
+    EXPECT_EQ(rule_at(*file, kCode).cfa_kind, CFA_NONE);
+    EXPECT_EQ(rule_at(*file, kCode + 0x80).cfa_kind, CFA_RSP);
+}
+
 TEST(FrameEntries, UnknownAugmentationsAreCountedAsBad) {
     for (const char* augmentation : {"eh", "zX", "R", "zRX"}) {
         FrameWriter frames;
