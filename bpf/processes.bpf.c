@@ -15,14 +15,17 @@ int on_fork(struct bpf_raw_tracepoint_args *context)
     struct task_struct *child = (struct task_struct *)context->args[1];
     __u32 parent_tgid = bpf_get_current_pid_tgid() >> 32;
     __u32 child_tgid = BPF_CORE_READ(child, tgid);
-    struct process_entry *entry;
+    struct process_entry *parent_entry, entry;
 
     if (child_tgid == parent_tgid)
         return 0; /* a thread */
-    entry = bpf_map_lookup_elem(&processes, &parent_tgid);
-    if (!entry)
+    parent_entry = bpf_map_lookup_elem(&processes, &parent_tgid);
+    if (!parent_entry)
         return 0;
-    if (bpf_map_update_elem(&processes, &child_tgid, entry, BPF_ANY))
+    entry = *parent_entry;
+    if (!(entry.flags & PROCESS_FOLLOW))
+        entry.flags = 0;
+    if (bpf_map_update_elem(&processes, &child_tgid, &entry, BPF_ANY))
         count(COUNTER_FORKS_FAILED);
     else
         count(COUNTER_FORKS);

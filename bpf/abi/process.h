@@ -17,6 +17,7 @@ ABI_ASSERT(sizeof(struct process_entry) == 80, "process_entry");
 
 enum process_flag {
     PROCESS_WATCHED = 1 << 0, /* a target (-p and its children, or the command) */
+    PROCESS_FOLLOW = 1 << 1,  /* its children are targets too */
 };
 
 #define MAX_PROCESSES 32768

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <vector>
+
+#include "app/command.h"
+#include "base/log.h"
+
+int main(int argc, char** argv) {
+    using namespace pyebpf;
+    // Output to a closed pipe (`pyebpf … -o - | head`) is an error of write(), not the end of the program.
+    std::signal(SIGPIPE, SIG_IGN);
+
+    CLI::App app{"pyebpf: a system-wide profiler for Python, with native and kernel frames, by eBPF"};
+    app.set_version_flag("--version", "pyebpf " PYEBPF_VERSION);
+    app.require_subcommand(1);
+    app.get_formatter()->column_width(34);
+
+    std::vector<std::unique_ptr<app::Command>> commands;
+    commands.push_back(app::make_record_command());
+    commands.push_back(app::make_doctor_command());
+    std::vector<CLI::App*> subcommands;
+    for (const auto& command : commands) subcommands.push_back(command->add_to(app));
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    }
+    for (size_t i = 0; i < commands.size(); ++i) {
+        if (!subcommands[i]->parsed()) continue;
+        auto code = commands[i]->run();
+        if (code) return *code;
+        log::error(code.error().message);
+        if (!code.error().hint.empty()) log::error("  " + code.error().hint);
+        return code.error().exit_code;
+    }
+    return kExitUsage;
+}

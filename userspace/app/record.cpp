@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// pyebpf record: samples for a while and writes one profile.
+#include <fmt/format.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "app/command.h"
+#include "app/status_line.h"
+#include "base/log.h"
+#include "output/format.h"
+#include "output/output_file.h"
+#include "output/summary.h"
+#include "pipeline/recorder.h"
+#include "sys/clock.h"
+
+namespace pyebpf::app {
+
+namespace {
+
+constexpr int kPumpMs = 50;
+
+// SIGINT and SIGTERM as readable events while it lives; then they have their default effect again, so that a second Ctrl-C aborts.
+class StopSignals {
+  public:
+    StopSignals() {
+        sigemptyset(&set_);
+        sigaddset(&set_, SIGINT);
+        sigaddset(&set_, SIGTERM);
+        sigprocmask(SIG_BLOCK, &set_, nullptr);
+        fd_ = UniqueFd(signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK));
+    }
+    ~StopSignals() { restore(); }
+    StopSignals(const StopSignals&) = delete;
+    StopSignals& operator=(const StopSignals&) = delete;
+
+    // The signal that came, if one did.
+    [[nodiscard]] std::optional<int> take() const {
+        signalfd_siginfo info;
+        if (::read(fd_.get(), &info, sizeof(info)) != sizeof(info)) return std::nullopt;
+        return static_cast<int>(info.ssi_signo);
+    }
+    void restore() { sigprocmask(SIG_UNBLOCK, &set_, nullptr); }
+
+  private:
+    sigset_t set_{};
+    UniqueFd fd_;
+};
+
+class RecordCommand : public Command {
+  public:
+    CLI::App* add_to(CLI::App& app) override;
+    Result<int> run() override;
+
+  private:
+    Result<pipeline::RecorderOptions> recorder_options() const;
+    // Samples until the duration is over, a signal comes or all targets have ended. Returns the signal.
+    std::optional<int> sample(pipeline::Recorder& recorder) const;
+
+    bool all_ = false;
+    std::vector<uint32_t> pids_;
+    std::vector<std::string> command_;
+    bool children_ = true;
+    double frequency_hz_ = 99;
+    double duration_s_ = 0;
+    std::string output_;
+    std::string format_;
+    std::string statistics_;
+    bool kernel_ = true;
+    std::string native_ = "extensions";
+    bool no_native_ = false;
+    output::FormatOptions format_options_;
+    bool quiet_ = false;
+    bool verbose_ = false;
+};
+
+CLI::App* RecordCommand::add_to(CLI::App& app) {
+    CLI::App* record = app.add_subcommand("record", "Sample the whole machine, some processes or a command, and write a profile");
+    record->footer(
+        "Without -d it samples until Ctrl-C. A command's exit status is passed on.\n"
+        "Examples:\n"
+        "  pyebpf record -a -d 10 -o profile.html\n"
+        "  pyebpf record -p 1234 -o - | flamegraph.pl > profile.svg\n"
+        "  pyebpf record -o run.html -- python3 script.py");
+    record->option_defaults()->always_capture_default();
+    record->add_flag("-a,--all", all_, "All processes of the machine");
+    record->add_option("-p,--pid", pids_, "Processes, with their threads and children")->delimiter(',')->type_name("PID[,PID…]");
+    record->add_flag("--children,!--no-children", children_, "With -p and a command: also what they start (default)");
+    record->add_option("command", command_, "After --: a command to start and sample from its first instruction")->type_name("COMMAND ARG…");
+    record->add_option("-F,--frequency", frequency_hz_, "Samples per second and CPU")->type_name("HZ");
+    record->add_option("-d,--duration", duration_s_, "How long to sample; 0: until Ctrl-C or the end of the targets")->type_name("SECONDS");
+    record->add_option("-o,--output", output_, "File to write, - for stdout; the format follows from its extension")
+        ->type_name("FILE")
+        ->default_str("profile.html");
+    std::string formats;
+    for (const output::Format* format : output::formats()) formats += fmt::format("{}{}", formats.empty() ? "" : ", ", format->name);
+    record->add_option("--format", format_, "Format instead of the extension's: " + formats)->type_name("NAME");
+    record->add_option("--stats", statistics_, "Also write all statistics as JSON")->type_name("FILE");
+    record->add_flag("--kernel,!--no-kernel", kernel_, "Kernel frames (default)");
+    record->add_option("--native", native_, "Native frames: all, extensions (not the interpreter's own), none")
+        ->type_name("WHICH")
+        ->expected(0, 1);
+    record->add_flag("--no-native", no_native_, "As --native=none");
+    record->add_flag("--per-process", format_options_.per_process, "Processes as root frames");
+    record->add_flag("--per-thread", format_options_.per_thread, "Threads as root frames");
+    record->add_flag("--lines", format_options_.current_lines, "Show the line that ran, not the first line of the function");
+    record->add_flag("-q,--quiet", quiet_, "Errors only");
+    record->add_flag("-v,--verbose", verbose_, "Say more about what was found");
+    return record;
+}
+
+Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
+    const int targets = (all_ ? 1 : 0) + (pids_.empty() ? 0 : 1) + (command_.empty() ? 0 : 1);
+    if (targets != 1) {
+        return fail(targets == 0 ? "nothing to record" : "more than one kind of target",
+                    "give one of: -a (the whole machine), -p PID, or -- COMMAND", kExitUsage);
+    }
+    if (!std::isfinite(frequency_hz_) || frequency_hz_ < 1 || frequency_hz_ != std::floor(frequency_hz_)) {
+        return fail(fmt::format("a frequency of {} Hz is not possible", frequency_hz_), "give a whole number of at least 1, such as 99",
+                    kExitUsage);
+    }
+    if (!std::isfinite(duration_s_) || duration_s_ < 0) {
+        return fail(fmt::format("a duration of {} s is not possible", duration_s_), "give a positive number of seconds, or 0", kExitUsage);
+    }
+    pipeline::RecorderOptions options;
+    options.pids = pids_;
+    options.command = command_;
+    options.follow_children = children_;
+    options.frequency_hz = static_cast<uint64_t>(frequency_hz_);
+    options.kernel_frames = kernel_;
+    using pipeline::NativeFrames;
+    const std::string which = no_native_ ? "none" : native_;
+    if (which == "all") {
+        options.native_frames = NativeFrames::kAll;
+    } else if (which == "extensions" || which.empty()) {
+        options.native_frames = NativeFrames::kExtensions;
+    } else if (which == "none") {
+        options.native_frames = NativeFrames::kNone;
+    } else {
+        return fail(fmt::format("--native={} is not known", which), "give all, extensions or none", kExitUsage);
+    }
+    return options;
+}
+
+std::optional<int> RecordCommand::sample(pipeline::Recorder& recorder) const {
+    const StopSignals signals;
+    StatusLine status_line(!quiet_);
+    const uint64_t start = sys::monotonic_ns();
+    std::optional<int> signal;
+    bool targets_live = true;
+    while (targets_live && !signal) {
+        int timeout_ms = kPumpMs;
+        if (duration_s_ > 0) {
+            const double left_ms = duration_s_ * 1e3 - static_cast<double>(sys::monotonic_ns() - start) * 1e-6;
+            if (left_ms <= 0) break;
+            timeout_ms = static_cast<int>(std::min<double>(kPumpMs, std::ceil(left_ms)));
+        }
+        targets_live = recorder.pump(timeout_ms);
+        signal = signals.take();
+        status_line.show(recorder.status());
+    }
+    return signal;
+}
+
+Result<int> RecordCommand::run() {
+    log::set_level(quiet_ ? log::Level::kQuiet : verbose_ ? log::Level::kVerbose : log::Level::kNormal);
+    auto options = recorder_options();
+    if (!options) return tl::unexpected(options.error());
+    const std::string path = output_.empty() ? "profile.html" : output_;
+    auto format = output::choose_format(format_, path);
+    if (!format) return tl::unexpected(format.error());
+    auto file = output::OutputFile::open(path);
+    if (!file) return tl::unexpected(file.error());
+    std::optional<output::OutputFile> statistics;
+    if (!statistics_.empty()) {
+        auto opened = output::OutputFile::open(statistics_);
+        if (!opened) return tl::unexpected(opened.error());
+        statistics.emplace(std::move(*opened));
+    }
+
+    auto recorder = pipeline::Recorder::open(*options);
+    if (!recorder) return tl::unexpected(recorder.error());
+    if (auto started = (*recorder)->start(); !started) return tl::unexpected(started.error());
+    const auto signal = sample(**recorder);
+    (*recorder)->stop();
+    if (signal == SIGTERM) (*recorder)->signal_command(SIGTERM);
+    const profile::Profile profile = (*recorder)->finish();
+
+    if (auto written = (*format)->write(profile, format_options_, file->sink()); !written) return tl::unexpected(written.error());
+    if (auto committed = file->commit(); !committed) return tl::unexpected(committed.error());
+    if (statistics) {
+        output::write_statistics(profile, statistics->sink());
+        if (auto committed = statistics->commit(); !committed) return tl::unexpected(committed.error());
+    }
+    if (!quiet_) {
+        std::fputs(output::summary(profile, {.color = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr}).c_str(), stderr);
+        log::info("wrote " + file->name());
+    }
+    return options->command.empty() ? kExitOk : (*recorder)->wait_for_command();
+}
+
+}  // namespace
+
+std::unique_ptr<Command> make_record_command() { return std::make_unique<RecordCommand>(); }
+
+}  // namespace pyebpf::app

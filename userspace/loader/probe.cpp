@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/perf_event.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/unique_fd.h"
+#include "sys/perf_event.h"
+
+namespace pyebpf::loader {
+
+namespace {
+
+int discard_message(libbpf_print_level, const char*, va_list) { return 0; }
+
+std::string outcome(int error) { return error == 0 ? "works" : std::strerror(error); }
+
+Probe probe_btf() {
+    const bool there = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+    return {"BTF", there, true, there ? "/sys/kernel/btf/vmlinux" : "missing: the kernel was built without CONFIG_DEBUG_INFO_BTF"};
+}
+
+Probe probe_program(const char* name, bpf_prog_type type, bool needed) {
+    const int result = libbpf_probe_bpf_prog_type(type, nullptr);
+    return {name, result == 1, needed, result == 1 ? "works" : result == 0 ? "not in this kernel" : std::strerror(-result)};
+}
+
+Probe probe_map(const char* name, bpf_map_type type, bool needed) {
+    const int result = libbpf_probe_bpf_map_type(type, nullptr);
+    return {name, result == 1, needed, result == 1 ? "works" : result == 0 ? "not in this kernel" : std::strerror(-result)};
+}
+
+Probe probe_helper(const char* name, bpf_func_id helper, const char* use) {
+    const int result = libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, helper, nullptr);
+    return {name, result == 1, false, result == 1 ? use : std::string("missing: ") + use};
+}
+
+Probe probe_event(const char* name, uint32_t type, uint64_t config, bool needed) {
+    const auto event = sys::open_sampling_event({.type = type, .config = config, .period = 10'000'000, .frequency_hz = 0}, 0);
+    return {name, event.has_value(), needed, event ? "works" : event.error().message};
+}
+
+Probe probe_process_events() {
+    const auto ring = sys::ProcessEventRing::open(0, 1);
+    return {"process events", ring.has_value(), true, ring ? "works" : ring.error().message};
+}
+
+}  // namespace
+
+std::vector<Probe> probe_kernel() {
+    libbpf_set_print(discard_message);
+    return {
+        probe_btf(),
+        probe_program("BPF on perf events", BPF_PROG_TYPE_PERF_EVENT, true),
+        probe_program("BPF on raw tracepoints", BPF_PROG_TYPE_RAW_TRACEPOINT, true),
+        probe_map("BPF ring buffer", BPF_MAP_TYPE_RINGBUF, true),
+        probe_event("cpu-clock event", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, true),
+        probe_event("hardware cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, false),
+        probe_process_events(),
+        probe_helper("bpf_task_pt_regs", BPF_FUNC_task_pt_regs, "user registers during system calls (else by stack layout)"),
+    };
+}
+
+}  // namespace pyebpf::loader

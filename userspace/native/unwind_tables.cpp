@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "native/unwind_tables.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "base/log.h"
+
+namespace pyebpf::native {
+
+UnwindTables::UnwindTables(SlabMemory& memory, std::function<void(const elf::ElfFile*)> ready)
+    : memory_(memory), ready_(std::move(ready)), worker_([this] { work(); }) {}
+
+void UnwindTables::stop() {
+    {
+        const std::scoped_lock lock(mutex_);
+        stop_ = true;
+    }
+    changed_.notify_all();
+    if (worker_.joinable()) worker_.join();
+}
+
+std::shared_ptr<const PlacedTables> UnwindTables::get(const std::shared_ptr<const elf::ElfFile>& file) {
+    const std::scoped_lock lock(mutex_);
+    const auto [entry, is_new] = tables_.emplace(file.get(), nullptr);
+    if (is_new) {
+        files_.push_back(file);
+        queue_.push_back(file);
+        changed_.notify_one();
+    }
+    return entry->second;
+}
+
+UnwindTableTotals UnwindTables::totals() const {
+    const std::scoped_lock lock(mutex_);
+    return totals_;
+}
+
+void UnwindTables::work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+        if (stop_) return;
+        const std::shared_ptr<const elf::ElfFile> file = std::move(queue_.front());
+        queue_.pop_front();
+        lock.unlock();
+        const auto start = std::chrono::steady_clock::now();
+        auto placed = build(*file);
+        const auto elapsed = std::chrono::steady_clock::now() - start;
+        lock.lock();
+        totals_.build_ns += static_cast<uint64_t>(std::chrono::nanoseconds(elapsed).count());
+        ++totals_.files;
+        if (placed->empty()) ++totals_.failed_files;
+        tables_[file.get()] = std::move(placed);
+        lock.unlock();
+        ready_(file.get());
+        lock.lock();
+    }
+}
+
+std::shared_ptr<const PlacedTables> UnwindTables::build(const elf::ElfFile& file) {
+    auto placed = std::make_shared<PlacedTables>();
+    const auto tables = elf::compile_unwind_tables(file);
+    if (!tables) {
+        log::verbose("unwind table of " + file.name() + ": " + tables.error().message);
+        return placed;
+    }
+    for (const elf::UnwindTable& table : *tables) {
+        auto place_of_table = place(table);
+        if (!place_of_table) {
+            log::warning("unwind table of " + file.name() + ": " + place_of_table.error().message);
+            break;
+        }
+        placed->push_back(*place_of_table);
+        const std::scoped_lock lock(mutex_);
+        totals_.bytes += table.size_words() * sizeof(uint32_t);
+        totals_.rows += table.statistics.rows;
+    }
+    return placed;
+}
+
+// Nothing refers to the words before the code ranges are published, so they need no lock.
+Result<PlacedTable> UnwindTables::place(const elf::UnwindTable& table) {
+    if (slab_.words.size() - used_words_ < table.size_words()) {
+        auto slab = memory_.add_slab();
+        if (!slab) return tl::unexpected(slab.error());
+        slab_ = *slab;
+        used_words_ = 0;
+        if (slab_.words.size() < table.size_words()) return fail("a table is larger than a slab");
+    }
+    PlacedTable place;
+    place.first_page = table.first_page;
+    place.pages = static_cast<uint32_t>(table.index.size());
+    place.slab = slab_.index;
+    place.index_base = static_cast<uint32_t>(used_words_);
+    place.rows_base = place.index_base + place.pages;
+    place.rules_base = place.rows_base + static_cast<uint32_t>((table.rows.size() + 1) / 2);
+    uint32_t* words = slab_.words.data();
+    std::memcpy(words + place.index_base, table.index.data(), table.index.size() * sizeof(uint32_t));
+    std::memcpy(words + place.rows_base, table.rows.data(), table.rows.size() * sizeof(uint16_t));
+    std::memcpy(words + place.rules_base, table.rules.data(), table.rules.size() * sizeof(unwind_rule));
+    used_words_ += table.size_words();
+    return place;
+}
+
+}  // namespace pyebpf::native

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/process_publisher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "base/log.h"
+#include "sys/clock.h"
+
+namespace pyebpf::pipeline {
+
+namespace {
+
+// The kernel may still walk with a list of ranges that was just replaced; a sample takes microseconds.
+constexpr uint64_t kReuseDelayNs = 1'000'000'000;
+constexpr size_t kMaxProcessRanges = (size_t{1} << MAX_PROCESS_RANGES_LOG2) - 1;
+
+}  // namespace
+
+// Hands out pieces of the array of code ranges: power-of-two sizes, freed pieces rest for a while before they are used again.
+class ProcessPublisher::RangeArena {
+  public:
+    explicit RangeArena(std::span<code_range> ranges) : ranges_(ranges) {}
+
+    [[nodiscard]] std::optional<uint32_t> take(size_t count) {
+        const unsigned order = order_of(count);
+        auto& resting = resting_[order];
+        if (!resting.empty() && sys::monotonic_ns() - resting.front().freed_ns > kReuseDelayNs) {
+            const uint32_t first = resting.front().first;
+            resting.pop_front();
+            return first;
+        }
+        const size_t size = size_t{1} << order;
+        if (ranges_.size() - used_ < size) return std::nullopt;
+        used_ += size;
+        return static_cast<uint32_t>(used_ - size);
+    }
+    void give_back(uint32_t first, size_t count) { resting_[order_of(count)].push_back({first, sys::monotonic_ns()}); }
+    [[nodiscard]] std::span<code_range> at(uint32_t first, size_t count) { return ranges_.subspan(first, count); }
+
+  private:
+    struct Resting {
+        uint32_t first;
+        uint64_t freed_ns;
+    };
+    static unsigned order_of(size_t count) {
+        unsigned order = 4;
+        while ((size_t{1} << order) < count) ++order;
+        return order;
+    }
+    std::span<code_range> ranges_;
+    size_t used_ = 0;
+    std::array<std::deque<Resting>, 32> resting_;
+};
+
+// The code ranges of one address space; shared by a parent and its forked children until one of them maps something.
+class ProcessPublisher::RangeSpan {
+  public:
+    RangeSpan(RangeArena& arena, uint32_t first, size_t count) : arena_(arena), first_(first), count_(count) {}
+    ~RangeSpan() { arena_.give_back(first_, count_); }
+    RangeSpan(const RangeSpan&) = delete;
+    RangeSpan& operator=(const RangeSpan&) = delete;
+    [[nodiscard]] uint32_t first() const { return first_; }
+    [[nodiscard]] uint32_t count() const { return static_cast<uint32_t>(count_); }
+
+  private:
+    RangeArena& arena_;
+    uint32_t first_;
+    size_t count_;
+};
+
+class ProcessPublisher::Slabs : public native::SlabMemory {
+  public:
+    explicit Slabs(loader::Sampler& sampler) : sampler_(sampler) {}
+    Result<Slab> add_slab() override {
+        auto slab = sampler_.add_slab();
+        if (!slab) return tl::unexpected(slab.error());
+        return Slab{slab->index, slab->words};
+    }
+
+  private:
+    loader::Sampler& sampler_;
+};
+
+struct ProcessPublisher::State {
+    process::InstanceId id;
+    uint32_t pid = 0;
+    process_entry entry{};
+    std::shared_ptr<const python::Runtime> runtime;
+    std::shared_ptr<RangeSpan> ranges;
+    bool wants_ranges = false;
+    bool published = false;
+
+    State() { entry.python.layout = NO_PYTHON_LAYOUT; }
+};
+
+ProcessPublisher::ProcessPublisher(loader::Sampler& sampler, process::BinaryCache& binaries)
+    : sampler_(sampler),
+      binaries_(binaries),
+      arena_(std::make_unique<RangeArena>(sampler.code_ranges())),
+      slabs_(std::make_unique<Slabs>(sampler)),
+      unwind_tables_(std::make_unique<native::UnwindTables>(*slabs_, [this](const elf::ElfFile* file) { tables_ready(file); })) {}
+
+ProcessPublisher::~ProcessPublisher() {
+    unwind_tables_->stop();  // its worker calls tables_ready(), which uses all the other members
+    states_.clear();         // before the arena that their ranges return to
+}
+
+ProcessPublisher::State* ProcessPublisher::find(uint32_t pid) {
+    const auto found = states_.find(pid);
+    return found == states_.end() ? nullptr : found->second.get();
+}
+
+void ProcessPublisher::watch(uint32_t pid, bool follow_children) {
+    const std::scoped_lock lock(mutex_);
+    auto& state = states_[pid];
+    if (!state) {
+        state = std::make_unique<State>();
+        state->pid = pid;
+    }
+    state->entry.flags |= PROCESS_WATCHED;
+    if (follow_children) state->entry.flags |= PROCESS_FOLLOW;
+    publish(*state);
+}
+
+void ProcessPublisher::started(process::InstanceId id) {
+    const uint32_t pid = table_->pid(id);
+    const std::scoped_lock lock(mutex_);
+    if (runtimes_of_instances_.size() <= id.value) runtimes_of_instances_.resize(id.value + 1);
+    auto& state = states_[pid];
+    const uint32_t flags = state ? state->entry.flags : 0;  // an exec keeps the target a target
+    state = std::make_unique<State>();
+    state->id = id;
+    state->pid = pid;
+    state->entry.flags = flags;
+    if (flags != 0) publish(*state);
+}
+
+void ProcessPublisher::ended(process::InstanceId id) {
+    const uint32_t pid = table_->pid(id);
+    const std::scoped_lock lock(mutex_);
+    const auto found = states_.find(pid);
+    if (found == states_.end() || found->second->id != id) return;
+    // An exec ends the instance too, and its flags must outlive it: the kernel side removes the entry at exit, started() replaces ours.
+    const uint32_t flags = found->second->entry.flags;
+    found->second = std::make_unique<State>();
+    found->second->pid = pid;
+    found->second->id = id;
+    found->second->entry.flags = flags;
+}
+
+void ProcessPublisher::mapped(process::InstanceId id, const process::Mapping& mapping) {
+    const uint32_t pid = table_->pid(id);
+    if (mapping.file->inode == 0) return;
+    const auto binary = binaries_.get(pid, mapping);  // may read the file: not under the lock
+    const std::scoped_lock lock(mutex_);
+    State* state = find(pid);
+    if (state == nullptr || state->id != id) return;
+    if (binary->python.is_python) attach_runtime(*state, mapping, *binary);
+    if (state->wants_ranges) update_ranges(*state);
+    if (state->runtime || state->wants_ranges) publish(*state);
+}
+
+void ProcessPublisher::forked(process::InstanceId parent, process::InstanceId child) {
+    const uint32_t parent_pid = table_->pid(parent);
+    const uint32_t child_pid = table_->pid(child);
+    const std::scoped_lock lock(mutex_);
+    const State* from = find(parent_pid);
+    State* to = find(child_pid);
+    if (from == nullptr || to == nullptr || from->id != parent || to->id != child) return;
+    to->runtime = from->runtime;
+    to->ranges = from->ranges;
+    to->wants_ranges = from->wants_ranges;
+    to->entry = from->entry;
+    if ((from->entry.flags & PROCESS_FOLLOW) == 0) to->entry.flags = 0;
+    runtimes_of_instances_[child.value] = to->runtime;
+    if (from->published) publish(*to);
+}
+
+void ProcessPublisher::publish(State& state) {
+    if (auto result = sampler_.put_process(state.pid, state.entry); !result) {
+        log::verbose(result.error().message);
+        return;
+    }
+    state.published = true;
+}
+
+void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapping, const process::Binary& binary) {
+    if (binary.python.unsupported) {
+        ++totals_.unsupported_processes;
+        const std::string& reason = binary.python.unsupported->reason;
+        if (warned_.emplace(binary.path, true).second) {
+            log::warning(fmt::format("{} (pid {}): {}; its native stacks are recorded", binary.path, state.pid, reason));
+        }
+        return;
+    }
+    if (!binary.python.runtime || state.runtime) return;
+    const python::Runtime& runtime = *binary.python.runtime;
+    const auto bias = binary.elf->load_bias({mapping.start}, {mapping.file_offset});
+    if (!bias) return;
+
+    const auto [layout, is_new] = layouts_.emplace(&runtime, 0);
+    if (is_new) {
+        auto index = sampler_.add_layout(runtime.layout);
+        if (!index) {
+            log::warning(index.error().message);
+            layouts_.erase(layout);
+            return;
+        }
+        layout->second = *index;
+    }
+    python_process& python = state.entry.python;
+    python = {};
+    python.layout = layout->second;
+    python.sources = runtime.sources;
+    if ((runtime.sources & (THREAD_STATE_TLS_MODULE | THREAD_STATE_TLS)) != 0) python.sources |= THREAD_STATE_TLS;
+    python.tls_offset = runtime.tls_offset;
+    python.tls_gilstate_offset = runtime.tls_gilstate_offset;
+    if (runtime.tls_module_slot.value != 0) {
+        python.tls_module_slot = (runtime.tls_module_slot + *bias).value;
+        uint64_t module = 0;
+        if (sys::read_memory(state.pid, python.tls_module_slot, &module, sizeof(module)) && module < 65536) {
+            python.tls_module = static_cast<uint32_t>(module);  // 0 until the dynamic linker has filled it
+        }
+    }
+    if (runtime.key_address.value != 0) python.key_address = (runtime.key_address + *bias).value;
+    if (runtime.current_address.value != 0) python.current_address = (runtime.current_address + *bias).value;
+    python.key_has_flag = runtime.version.major == 3 && runtime.version.minor >= 7;
+    python.code_type = (runtime.code_type + *bias).value;
+    for (const process::Mapping& other : table_->mappings(state.id)) {
+        if (other.file->path.find("/ld-musl-") != std::string::npos) python.libc = LIBC_MUSL;
+    }
+    state.runtime = binary.python.runtime;
+    runtimes_of_instances_[state.id.value] = state.runtime;
+    state.wants_ranges = true;
+    ++totals_.python_processes;
+    totals_.python_versions.insert(runtime.version.to_string());
+}
+
+void ProcessPublisher::want_code_ranges(process::InstanceId id) {
+    const uint32_t pid = table_->pid(id);
+    for (const process::Mapping& mapping : table_->mappings(id)) {
+        if (mapping.file->inode != 0 || mapping.file->path == "[vdso]") (void)binaries_.get(pid, mapping);
+    }
+    const std::scoped_lock lock(mutex_);
+    State* state = find(pid);
+    if (state == nullptr || state->id != id || state->wants_ranges) return;
+    state->wants_ranges = true;
+    update_ranges(*state);
+    publish(*state);
+}
+
+// Builds the sorted list of the process's code ranges from its mappings and the tables that are ready.
+void ProcessPublisher::update_ranges(State& state) {
+    std::vector<code_range> ranges;
+    uint64_t end = 0;
+    const auto hole_before = [&](uint64_t start) {
+        if (end != 0 && end < start) ranges.push_back({.start = end, .kind = RANGE_HOLE});
+    };
+    for (const process::Mapping& mapping : table_->mappings(state.id)) {
+        if (ranges.size() + 8 > kMaxProcessRanges) break;
+        hole_before(mapping.start);
+        end = mapping.end;
+        const auto binary = binaries_.peek(*mapping.file);
+        const auto tables = binary && binary->elf ? unwind_tables_->get(binary->elf) : nullptr;
+        const auto bias = binary && binary->elf ? binary->elf->load_bias({mapping.start}, {mapping.file_offset}) : std::nullopt;
+        if (!tables || tables->empty() || !bias) {
+            ranges.push_back({.start = mapping.start, .kind = RANGE_NO_TABLE});
+            continue;
+        }
+        bool covered = false;
+        for (const native::PlacedTable& table : *tables) {
+            const uint64_t table_start = (StatedAddress{uint64_t{table.first_page} << UNWIND_PAGE_SHIFT} + *bias).value;
+            const uint64_t table_end = table_start + (uint64_t{table.pages} << UNWIND_PAGE_SHIFT);
+            if (table_end <= mapping.start || table_start >= mapping.end) continue;
+            if (ranges.size() + 4 > kMaxProcessRanges) break;
+            if (!covered && table_start > mapping.start) ranges.push_back({.start = mapping.start, .kind = RANGE_NO_TABLE});
+            code_range range{};
+            range.start = std::max(mapping.start, table_start);
+            range.bias = bias->value;
+            range.first_page = table.first_page;
+            range.pages = table.pages;
+            range.index_base = table.index_base;
+            range.rows_base = table.rows_base;
+            range.rules_base = table.rules_base;
+            range.slab = static_cast<uint16_t>(table.slab);
+            range.kind = RANGE_TABLE;
+            ranges.push_back(range);
+            covered = true;
+        }
+        if (!covered) ranges.push_back({.start = mapping.start, .kind = RANGE_NO_TABLE});
+    }
+    if (end != 0) ranges.push_back({.start = end, .kind = RANGE_HOLE});
+
+    const auto first = arena_->take(ranges.size());
+    if (!first) {
+        ++totals_.range_failures;
+        return;
+    }
+    std::ranges::copy(ranges, arena_->at(*first, ranges.size()).begin());
+    state.ranges = std::make_shared<RangeSpan>(*arena_, *first, ranges.size());
+    state.entry.ranges_first = *first;
+    state.entry.ranges_count = static_cast<uint32_t>(ranges.size());
+}
+
+void ProcessPublisher::tables_ready(const elf::ElfFile* file) {
+    const std::scoped_lock lock(mutex_);
+    for (auto& [pid, state] : states_) {
+        if (!state->wants_ranges || !state->id.valid()) continue;
+        const auto mappings = table_->mappings(state->id);
+        const bool maps_it = std::ranges::any_of(mappings, [&](const process::Mapping& mapping) {
+            const auto binary = binaries_.peek(*mapping.file);
+            return binary && binary->elf.get() == file;
+        });
+        if (!maps_it) continue;
+        update_ranges(*state);
+        if (table_->alive(state->id)) publish(*state);
+    }
+}
+
+PublisherTotals ProcessPublisher::totals() const {
+    const std::scoped_lock lock(mutex_);
+    return totals_;
+}
+
+std::shared_ptr<const python::Runtime> ProcessPublisher::runtime(process::InstanceId id) const {
+    const std::scoped_lock lock(mutex_);
+    return id.value < runtimes_of_instances_.size() ? runtimes_of_instances_[id.value] : nullptr;
+}
+
+std::string ProcessPublisher::python_version(process::InstanceId id) const {
+    const auto known = runtime(id);
+    return known ? known->version.to_string() : "";
+}
+
+}  // namespace pyebpf::pipeline

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells the kernel side what the walkers need of each process: where its Python runtime is, and which unwind tables its code has.
+//
+// Python processes get everything as soon as their mappings appear, so that their first tick is complete. Others get unwind tables when
+// they were sampled for the first time (want_code_ranges): what never runs costs nothing.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "loader/sampler.h"
+#include "native/unwind_tables.h"
+#include "process/binary_cache.h"
+#include "process/process_table.h"
+
+namespace pyebpf::pipeline {
+
+struct PublisherTotals {
+    uint64_t python_processes = 0;
+    uint64_t unsupported_processes = 0;
+    std::set<std::string> python_versions;
+    uint64_t range_failures = 0;  // no room in the array of code ranges
+};
+
+class ProcessPublisher : public process::ProcessObserver {
+  public:
+    ProcessPublisher(loader::Sampler& sampler, process::BinaryCache& binaries);
+    ~ProcessPublisher() override;
+
+    // The table whose observer this is; set before its scan().
+    void set_table(const process::ProcessTable& table) { table_ = &table; }
+    // A target: its ticks are sampled, and those of its children if follow_children.
+    void watch(uint32_t pid, bool follow_children);
+
+    // The process was sampled without unwind tables.
+    void want_code_ranges(process::InstanceId id);
+
+    void started(process::InstanceId id) override;
+    void mapped(process::InstanceId id, const process::Mapping& mapping) override;
+    void ended(process::InstanceId id) override;
+    void forked(process::InstanceId parent, process::InstanceId child) override;
+
+    [[nodiscard]] PublisherTotals totals() const;
+    [[nodiscard]] native::UnwindTableTotals unwind_totals() const { return unwind_tables_->totals(); }
+    // Python version of an instance, "" if it has no known runtime.
+    [[nodiscard]] std::string python_version(process::InstanceId id) const;
+    [[nodiscard]] std::shared_ptr<const python::Runtime> runtime(process::InstanceId id) const;
+
+  private:
+    class RangeSpan;
+    class RangeArena;
+    struct State;
+    class Slabs;
+
+    void publish(State& state);
+    void attach_runtime(State& state, const process::Mapping& mapping, const process::Binary& binary);
+    void update_ranges(State& state);
+    void tables_ready(const elf::ElfFile* file);
+    State* find(uint32_t pid);
+
+    loader::Sampler& sampler_;
+    process::BinaryCache& binaries_;
+    const process::ProcessTable* table_ = nullptr;
+
+    mutable std::mutex mutex_;  // guards what follows
+    std::unordered_map<uint32_t, std::unique_ptr<State>> states_;  // by pid: the current instance
+    std::unordered_map<const python::Runtime*, uint32_t> layouts_;
+    std::vector<std::shared_ptr<const python::Runtime>> runtimes_of_instances_;  // by InstanceId
+    std::map<std::string, bool> warned_;
+    PublisherTotals totals_;
+    std::unique_ptr<RangeArena> arena_;
+    std::unique_ptr<Slabs> slabs_;
+    std::unique_ptr<native::UnwindTables> unwind_tables_;  // last: its worker calls back
+};
+
+}  // namespace pyebpf::pipeline

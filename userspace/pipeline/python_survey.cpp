@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/python_survey.h"
+
+#include "process/binary_cache.h"
+#include "process/process_table.h"
+
+namespace pyebpf::pipeline {
+
+namespace {
+
+class NoObserver : public process::ProcessObserver {
+  public:
+    void started(process::InstanceId) override {}
+    void mapped(process::InstanceId, const process::Mapping&) override {}
+    void ended(process::InstanceId) override {}
+    void forked(process::InstanceId, process::InstanceId) override {}
+};
+
+}  // namespace
+
+std::vector<PythonProcess> survey_python_processes() {
+    NoObserver observer;
+    process::ProcessTable table(observer);
+    process::BinaryCache binaries;
+    table.scan();
+    std::vector<PythonProcess> found;
+    for (const process::InstanceId id : table.live_instances()) {
+        for (const process::Mapping& mapping : table.mappings(id)) {
+            if (mapping.file->inode == 0) continue;
+            const auto binary = binaries.get(table.pid(id), mapping);
+            if (!binary->python.is_python) continue;
+            PythonProcess process;
+            process.pid = table.pid(id);
+            process.path = mapping.file->path;
+            if (binary->python.runtime) process.version = binary->python.runtime->version.to_string();
+            if (binary->python.unsupported) {
+                process.version = binary->python.unsupported->version.to_string();
+                process.problem = binary->python.unsupported->reason;
+            }
+            found.push_back(std::move(process));
+            break;
+        }
+    }
+    return found;
+}
+
+}  // namespace pyebpf::pipeline

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/recorder.h"
+
+#include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "pipeline/process_publisher.h"
+#include "pipeline/stack_store.h"
+#include "pipeline/statistics.h"
+#include "pipeline/tracker.h"
+#include "sys/capabilities.h"
+#include "sys/child_process.h"
+#include "sys/clock.h"
+
+namespace pyebpf::pipeline {
+
+namespace {
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+Result<void> check_rights() {
+    const std::vector<std::string> missing = sys::missing_to_record();
+    if (missing.empty()) return {};
+    return fail(fmt::format("recording needs {}", fmt::join(missing, ", ")),
+                "run it with sudo, or grant the capabilities to the program (setcap)");
+}
+
+Result<void> check_frequency(uint64_t frequency_hz) {
+    const uint64_t limit = sys::max_sample_rate_hz();
+    if (frequency_hz > limit) {
+        return fail(fmt::format("a frequency of {} Hz is above the kernel's limit of {} Hz", frequency_hz, limit),
+                    "lower it, or raise the sysctl kernel.perf_event_max_sample_rate", kExitUsage);
+    }
+    return {};
+}
+
+Result<void> check_pids(const std::vector<uint32_t>& pids) {
+    for (const uint32_t pid : pids) {
+        if (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM) continue;
+        return fail(fmt::format("there is no process {}", pid), "pyebpf doctor lists the Python processes that run now");
+    }
+    return {};
+}
+
+// The process ids and those of their descendants, from /proc.
+std::set<uint32_t> with_descendants(const std::vector<uint32_t>& pids, bool follow_children) {
+    std::set<uint32_t> result(pids.begin(), pids.end());
+    if (!follow_children) return result;
+    std::unordered_map<uint32_t, std::vector<uint32_t>> children;
+    for (const uint32_t pid : sys::process_ids()) {
+        if (const auto stat = sys::read_stat(pid)) children[stat->parent].push_back(pid);
+    }
+    std::deque<uint32_t> queue(pids.begin(), pids.end());
+    while (!queue.empty()) {
+        for (const uint32_t child : children[queue.front()]) {
+            if (result.insert(child).second) queue.push_back(child);
+        }
+        queue.pop_front();
+    }
+    return result;
+}
+
+}  // namespace
+
+struct Recorder::Parts {
+    RecorderOptions options;
+    std::unique_ptr<loader::Sampler> sampler;
+    process::BinaryCache binaries;
+    std::unique_ptr<ProcessPublisher> publisher;
+    std::unique_ptr<process::ProcessTable> table;
+    std::unique_ptr<Tracker> tracker;
+    std::vector<UniqueFd> events;  // until they are attached
+    std::optional<sys::ChildProcess> child;
+    std::vector<int> event_fds;
+    size_t cpus = 0;
+
+    StackStore store;
+    profile::Profile profile;
+    std::unique_ptr<StackResolver> resolver;
+    std::vector<sample_record> batch;
+    std::unordered_map<uint32_t, profile::ProcessId> processes;  // by InstanceId
+    std::unordered_map<uint64_t, profile::ThreadId> threads;     // by ProcessId << 32 | tid
+    std::array<uint64_t, PYTHON_OUTCOMES> python_outcomes{};
+    std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
+    uint64_t undefined_samples = 0;
+    uint64_t malformed_records = 0;
+    uint64_t malformed_samples = 0;
+
+    ~Parts() {
+        tracker.reset();    // its thread uses the table
+        publisher.reset();  // its worker uses the table and the sampler
+    }
+
+    void take_records();
+    void take_sample(const sample_record& sample);
+    profile::ProcessId process_of(process::InstanceId id);
+    profile::ThreadId thread_of(profile::ProcessId process, const sample_record& sample);
+};
+
+Recorder::Recorder() : parts_(std::make_unique<Parts>()) {}
+Recorder::~Recorder() = default;
+
+Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options) {
+    for (const auto& check : {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights()}) {
+        if (!check) return tl::unexpected(check.error());
+    }
+    std::unique_ptr<Recorder> recorder(new Recorder());
+    Parts& parts = *recorder->parts_;
+    parts.options = options;
+    const bool whole_machine = options.pids.empty() && options.command.empty();
+
+    loader::SamplerOptions sampler_options;
+    sampler_options.ring_bytes = options.ring_bytes;
+    sampler_options.settings.target = whole_machine ? TARGET_ALL : TARGET_PROCESSES;
+    sampler_options.settings.take_kernel = options.kernel_frames;
+    sampler_options.settings.take_native = options.native_frames != NativeFrames::kNone;
+    sampler_options.settings.take_python = 1;
+    sampler_options.settings.wakeup_bytes = static_cast<uint32_t>(options.ring_bytes / 4);
+    auto sampler = loader::Sampler::load(sampler_options);
+    if (!sampler) return tl::unexpected(sampler.error());
+    parts.sampler = std::move(*sampler);
+    if (auto attached = parts.sampler->attach_process_events(); !attached) return tl::unexpected(attached.error());
+
+    parts.publisher = std::make_unique<ProcessPublisher>(*parts.sampler, parts.binaries);
+    parts.table = std::make_unique<process::ProcessTable>(*parts.publisher);
+    parts.publisher->set_table(*parts.table);
+    parts.resolver = std::make_unique<StackResolver>(parts.profile, parts.store, *parts.table, parts.binaries, *parts.publisher,
+                                                     options.native_frames);
+    auto tracker = Tracker::open(*parts.table);
+    if (!tracker) return tl::unexpected(tracker.error());
+    parts.tracker = std::move(*tracker);
+
+    auto cpus = sys::online_cpus();
+    if (!cpus) return tl::unexpected(cpus.error());
+    parts.cpus = cpus->size();
+    for (const int cpu : *cpus) {
+        // A period, not a frequency: the kernel adapts a frequency by feedback, a period ticks exactly.
+        auto event = sys::open_sampling_event({.type = PERF_TYPE_SOFTWARE,
+                                               .config = PERF_COUNT_SW_CPU_CLOCK,
+                                               .period = kNsPerSecond / options.frequency_hz,
+                                               .frequency_hz = 0},
+                                              cpu);
+        if (!event) return tl::unexpected(event.error());
+        parts.events.push_back(std::move(*event));
+    }
+    if (!options.command.empty()) {
+        auto child = sys::ChildProcess::create(options.command);
+        if (!child) return tl::unexpected(child.error());
+        parts.child.emplace(std::move(*child));
+    }
+    return recorder;
+}
+
+Result<void> Recorder::start() {
+    Parts& parts = *parts_;
+    parts.tracker->start();
+    if (parts.child) parts.publisher->watch(static_cast<uint32_t>(parts.child->pid()), parts.options.follow_children);
+    for (const uint32_t pid : with_descendants(parts.options.pids, parts.options.follow_children)) {
+        parts.publisher->watch(pid, parts.options.follow_children);
+    }
+    for (UniqueFd& event : parts.events) {
+        const int fd = event.get();
+        if (auto attached = parts.sampler->attach_sampling_event(std::move(event)); !attached) return attached;
+        parts.event_fds.push_back(fd);
+    }
+    parts.events.clear();
+    parts.profile.start_ns = sys::monotonic_ns();
+    parts.profile.start_unix_ns = static_cast<int64_t>(sys::unix_ns());
+    if (parts.child) return parts.child->release();
+    return {};
+}
+
+bool Recorder::pump(int timeout_ms) {
+    Parts& parts = *parts_;
+    std::vector<pollfd> fds{{parts.sampler->ring_fd(), POLLIN, 0}};
+    if (parts.child) fds.push_back({parts.child->fd(), POLLIN, 0});
+    (void)poll(fds.data(), fds.size(), timeout_ms);
+    parts.take_records();
+    if (parts.child) return !parts.child->try_wait();
+    if (parts.options.pids.empty()) return true;
+    return std::ranges::any_of(parts.options.pids, [](uint32_t pid) { return kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM; });
+}
+
+void Recorder::stop() {
+    Parts& parts = *parts_;
+    parts.sampler->detach_sampling_events();
+    parts.profile.end_ns = sys::monotonic_ns();
+    parts.take_records();
+}
+
+void Recorder::Parts::take_records() {
+    // First everything that was sampled, then the process events, which are then newer; then names, while the processes live.
+    sampler->drain([this](std::span<const uint8_t> record) {
+        record_header header{};
+        if (record.size() < sizeof(header)) return;
+        std::memcpy(&header, record.data(), sizeof(header));
+        if (header.kind != RECORD_SAMPLE) {
+            (void)store.add(record);
+        } else if (record.size() == sizeof(sample_record)) {
+            std::memcpy(&batch.emplace_back(), record.data(), sizeof(sample_record));
+        } else {
+            ++malformed_samples;
+        }
+    });
+    if (batch.empty()) return;
+    tracker->catch_up();
+    for (const sample_record& sample : batch) take_sample(sample);
+    batch.clear();
+}
+
+void Recorder::Parts::take_sample(const sample_record& sample) {
+    const process::InstanceId instance = table->find(sample.space.tgid, sample.time_ns);
+    if (!instance.valid()) {
+        ++malformed_samples;
+        return;
+    }
+    if (sample.python_outcome < PYTHON_OUTCOMES) ++python_outcomes[sample.python_outcome];
+    if (sample.native_outcome < NATIVE_OUTCOMES) ++native_outcomes[sample.native_outcome];
+    if (sample.python_hash != 0 && sample.python_code_defined == 0) ++undefined_samples;
+    if (sample.native_outcome == NATIVE_NO_MAPPING || sample.native_outcome == NATIVE_NO_TABLE) publisher->want_code_ranges(instance);
+
+    profile::Sample& taken = profile.samples.emplace_back();
+    taken.time_ns = sample.time_ns;
+    taken.weight = sample.weight;
+    taken.cpu = static_cast<uint16_t>(sample.cpu);
+    taken.thread = thread_of(process_of(instance), sample);
+    taken.stack = resolver->resolve(sample, instance);
+}
+
+profile::ProcessId Recorder::Parts::process_of(process::InstanceId id) {
+    const auto [entry, is_new] = processes.emplace(id.value, profile::ProcessId{static_cast<uint32_t>(profile.processes.size())});
+    if (is_new) profile.processes.emplace_back();  // filled at the end, when all is known
+    return entry->second;
+}
+
+profile::ThreadId Recorder::Parts::thread_of(profile::ProcessId process, const sample_record& sample) {
+    const uint64_t key = uint64_t{process.value} << 32 | sample.tid;
+    const auto [entry, is_new] = threads.emplace(key, profile::ThreadId{static_cast<uint32_t>(profile.threads.size())});
+    if (is_new) profile.threads.push_back({process, sample.tid, {}});
+    const std::string_view name(sample.thread_name, strnlen(sample.thread_name, sizeof(sample.thread_name)));
+    profile.threads[entry->second.value].name = profile.strings.intern(name);
+    return entry->second;
+}
+
+RecorderStatus Recorder::status() const {
+    const Parts& parts = *parts_;
+    RecorderStatus status;
+    status.elapsed_seconds = static_cast<double>(sys::monotonic_ns() - parts.profile.start_ns) * 1e-9;
+    status.samples = parts.profile.samples.size();
+    status.lost = parts.sampler->counters()[COUNTER_TICKS_LOST];
+    status.processes = parts.profile.processes.size();
+    status.python_processes = parts.publisher->totals().python_processes;
+    return status;
+}
+
+int Recorder::wait_for_command() { return parts_->child ? parts_->child->wait() : 0; }
+
+void Recorder::signal_command(int signal) {
+    if (parts_->child) parts_->child->send_signal(signal);
+}
+
+profile::Profile Recorder::finish() {
+    Parts& parts = *parts_;
+    profile::Profile& profile = parts.profile;
+    for (const auto& [instance_id, process_id] : parts.processes) {
+        const process::Instance instance = parts.table->instance({instance_id});
+        profile::Process& process = profile.processes[process_id.value];
+        process.pid = instance.pid;
+        process.start_ns = instance.start_ns;
+        process.end_ns = instance.end_ns == UINT64_MAX ? 0 : instance.end_ns;
+        process.name = profile.strings.intern(instance.name);
+        process.command = profile.strings.intern(instance.command);
+        process.executable = profile.strings.intern(instance.executable);
+        process.python = profile.strings.intern(parts.publisher->python_version({instance_id}));
+    }
+    std::ranges::stable_sort(profile.samples, {}, &profile::Sample::time_ns);
+    const uint64_t period = kNsPerSecond / parts.options.frequency_hz;
+    profile.sources.push_back({"cpu-clock", "nanoseconds", period, static_cast<uint32_t>(parts.options.frequency_hz)});
+
+    StatisticsInput input;
+    input.kernel = parts.sampler->counters();
+    input.cost = parts.sampler->cost();
+    input.python_outcomes = parts.python_outcomes;
+    input.native_outcomes = parts.native_outcomes;
+    input.resolver = parts.resolver->totals();
+    input.publisher = parts.publisher->totals();
+    input.unwind = parts.publisher->unwind_totals();
+    input.undefined_samples = parts.undefined_samples;
+    input.malformed_records = parts.store.malformed_records() + parts.malformed_samples;
+    input.lost_process_events = parts.table->lost_events();
+    input.processes_seen = parts.table->size();
+    input.expected_ticks = (profile.end_ns - profile.start_ns) / period * parts.cpus;
+    input.cpus = parts.cpus;
+    profile.statistics = make_statistics(input);
+
+    utsname system{};
+    uname(&system);
+    profile.settings["kernel"] = system.release;
+    profile.settings["machine"] = system.machine;
+    profile.settings["cpus"] = std::to_string(parts.cpus);
+    profile.settings["frequency_hz"] = std::to_string(parts.options.frequency_hz);
+    profile.settings["pyebpf_version"] = PYEBPF_VERSION;
+    return std::move(profile);
+}
+
+}  // namespace pyebpf::pipeline

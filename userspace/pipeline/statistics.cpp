@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/statistics.h"
+
+#include <string_view>
+
+namespace pyebpf::pipeline {
+
+namespace {
+
+struct CounterText {
+    std::string_view name;
+    std::string_view text;
+};
+
+constexpr std::array<CounterText, KERNEL_COUNTER_COUNT> kKernelCounters{{
+#define COUNTER_TEXT(identifier, name, text) {#name, text},
+    KERNEL_COUNTERS(COUNTER_TEXT)
+#undef COUNTER_TEXT
+}};
+
+// A loss is what takes something away from the profile; the rest is information.
+constexpr bool is_kernel_loss(size_t counter) {
+    return counter == COUNTER_TICKS_LOST || counter == COUNTER_FORKS_FAILED || counter == COUNTER_CODE_INVALID;
+}
+
+struct OutcomeText {
+    std::string_view name;
+    std::string_view text;
+    bool loss;
+};
+
+constexpr std::array<OutcomeText, PYTHON_OUTCOMES> kPythonOutcomes{{
+    {"python_not_python", "samples of processes without a known Python runtime", false},
+    {"python_complete", "samples with a complete Python stack", false},
+    {"python_no_thread_state", "samples of threads without a Python thread state (native threads, start-up, exit)", false},
+    {"python_no_frames", "samples of Python threads outside any Python frame", false},
+    {"python_truncated", "Python stacks cut at the root side (too deep)", true},
+    {"python_fault_thread_state", "Python thread states that were not readable", true},
+    {"python_fault_frame", "Python frames that were not readable", true},
+    {"python_bad_chain", "Python frame chains that made no sense", true},
+}};
+
+constexpr std::array<OutcomeText, NATIVE_OUTCOMES> kNativeOutcomes{{
+    {"native_not_taken", "samples without a native user stack (kernel threads, --no-native)", false},
+    {"native_complete", "samples with a complete native stack", false},
+    {"native_truncated", "native stacks cut at the root side (too deep)", true},
+    {"native_fault_stack", "native stacks that were not readable to their end", true},
+    {"native_no_mapping", "native stacks that ended outside known code", true},
+    {"native_no_table", "native stacks that ended in code whose unwind table was not there (yet)", true},
+    {"native_no_row", "native stacks that ended in code without unwind information", true},
+    {"native_unsupported_rule", "native stacks that ended at an unsupported unwind rule", true},
+    {"native_bad_cfa", "native stacks that ended at an impossible frame", true},
+}};
+
+}  // namespace
+
+std::vector<profile::Statistic> make_statistics(const StatisticsInput& input) {
+    std::vector<profile::Statistic> statistics;
+    const auto add = [&](std::string_view name, std::string_view text, uint64_t value, bool loss = false) {
+        statistics.push_back({std::string(name), std::string(text), value, loss});
+    };
+
+    uint64_t received = 0;
+    for (const size_t bucket : {COUNTER_TICKS_IDLE, COUNTER_TICKS_FILTERED, COUNTER_TICKS_SAMPLED, COUNTER_TICKS_LOST}) {
+        received += input.kernel[bucket];
+    }
+    // The first and the last tick of a CPU may fall outside the measured time.
+    const uint64_t slack = 2 * input.cpus;
+    const uint64_t missed = input.expected_ticks > received + slack ? input.expected_ticks - received : 0;
+    add("ticks_expected", "ticks that the duration and the frequency make", input.expected_ticks);
+    add("ticks_received", "ticks that came", received);
+    add("ticks_missed", "ticks that never came (throttled by the kernel, or the machine itself was stopped)", missed, true);
+    for (size_t i = 0; i < kKernelCounters.size(); ++i) {
+        add(kKernelCounters[i].name, kKernelCounters[i].text, input.kernel[i], is_kernel_loss(i));
+    }
+    for (size_t i = 0; i < kPythonOutcomes.size(); ++i) {
+        add(kPythonOutcomes[i].name, kPythonOutcomes[i].text, input.python_outcomes[i], kPythonOutcomes[i].loss);
+    }
+    for (size_t i = 0; i < kNativeOutcomes.size(); ++i) {
+        add(kNativeOutcomes[i].name, kNativeOutcomes[i].text, input.native_outcomes[i], kNativeOutcomes[i].loss);
+    }
+    add("samples_with_undefined_code", "samples in which a Python function was not defined yet", input.undefined_samples);
+    add("frames_undefined", "Python frames (of distinct stacks) that stayed without a name", input.resolver.undefined_frames, true);
+    add("stack_parts_missing", "distinct stacks of which a part was lost", input.resolver.missing_parts, true);
+    add("merges", "distinct stacks with native and Python frames", input.resolver.merges);
+    add("merges_verified", "of these, every evaluator and every Python run found its partner", input.resolver.merges_verified);
+    add("process_events_lost", "process events that the kernel could not report", input.lost_process_events, true);
+    add("records_malformed", "records that were not understood", input.malformed_records, true);
+    add("processes_seen", "processes seen, with or without samples", input.processes_seen);
+    add("python_processes", "Python processes found", input.publisher.python_processes);
+    add("python_unsupported", "Python processes of an unsupported version", input.publisher.unsupported_processes, true);
+    add("code_range_failures", "processes for whose mappings there was no room", input.publisher.range_failures, true);
+    add("unwind_tables", "files with an unwind table", input.unwind.files - input.unwind.failed_files);
+    add("unwind_table_bytes", "kernel memory of the unwind tables", input.unwind.bytes);
+    add("unwind_table_build_ns", "time spent building them", input.unwind.build_ns);
+    add("bpf_runs", "runs of the sampling program (needs kernel.bpf_stats_enabled)", input.cost.runs);
+    add("bpf_ns", "time in the sampling program", input.cost.nanoseconds);
+    return statistics;
+}
+
+}  // namespace pyebpf::pipeline
