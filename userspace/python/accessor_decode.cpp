@@ -237,6 +237,9 @@ class Interpreter {
         } else if (opcode == 0x8d && instruction.memory) {  // lea
             registers_[instruction.reg] =
                 instruction.segment == 0 ? effective_address(instruction, address) : unknown();
+        } else if (opcode == 0x01 && !instruction.memory) {  // add reg, r/m
+            const Value other = instruction.wide ? registers_[instruction.reg] : unknown();
+            registers_[instruction.rm] = sum(registers_[instruction.rm], other);
         } else if (opcode == 0x03) {  // add r/m, reg
             registers_[instruction.reg] =
                 sum(registers_[instruction.reg], source(instruction, address));
