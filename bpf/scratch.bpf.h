@@ -65,7 +65,7 @@ struct python_walk {
     struct python_window windows[2]; /* 0: elsewhere, 1: C stack */
 };
 
-#define MAX_DEFINITIONS_PER_SAMPLE 16
+#define MAX_DEFINITIONS_PER_SAMPLE 64
 #define SAVED_REGISTER_WORDS 42 /* arm64's struct pt_regs; x86-64's has 21 */
 
 struct sample_scratch {

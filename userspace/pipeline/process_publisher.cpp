@@ -173,8 +173,10 @@ void ProcessPublisher::forked(process::InstanceId parent, process::InstanceId ch
     to->runtime = from->runtime;
     to->ranges = from->ranges;
     to->wants_ranges = from->wants_ranges;
+    const uint32_t own_flags = to->entry.flags;  // of a command that was watched before its fork was reported
     to->entry = from->entry;
     if ((from->entry.flags & PROCESS_FOLLOW) == 0) to->entry.flags = 0;
+    to->entry.flags |= own_flags;
     runtimes_of_instances_[child.value] = to->runtime;
     if (from->published) publish(*to);
 }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <deque>
 #include <string>
 
@@ -16,6 +17,7 @@ namespace pyebpf::pipeline {
 namespace {
 
 constexpr size_t kRingPages = 128;  // 512 KiB a CPU: some 4,000 mappings
+constexpr auto kSwarm = std::chrono::microseconds(500);
 constexpr int kUrgent = -20;        // nice value: a new process should not have to wait for the busy ones
 
 }  // namespace
@@ -54,6 +56,8 @@ void Tracker::run() {
         if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
         if ((fds[0].revents & POLLIN) != 0) return;
         catch_up();
+        // Events come in swarms (an exec maps a dozen files): one wake-up for each swarm, not for each event.
+        std::this_thread::sleep_for(kSwarm);
     }
 }
 

@@ -17,8 +17,6 @@
 namespace pyebpf::symbolize {
 namespace {
 
-// Rows kept at most, about 30 bytes each here and as much again in libdw.
-constexpr size_t kMaxRows = 6'000'000;
 // A byte of a line program makes at most one row of 48 bytes in libdw. The largest programs of real units have 2 MB.
 constexpr uint64_t kMaxLineProgramBytes = uint64_t{24} << 20;
 constexpr uint64_t kMaxDecompressedBytes = uint64_t{1} << 30;
@@ -169,11 +167,10 @@ class DwarfImage {
 
 class DebugLines::Reader {
   public:
-    explicit Reader(Files files) : files_(std::move(files)), code_(*files_.file) {}
+    Reader(Files files, size_t max_rows)
+        : files_(std::move(files)), max_rows_(max_rows), code_(*files_.file) {}
 
-    bool open() {
-        return begin() && index_units();
-    }
+    bool open() { return begin() && index_units(); }
 
     void lookup(uint64_t address, std::vector<SourceFrame>& frames) {
         const uint32_t unit = units_by_address_.at(address);
@@ -247,7 +244,7 @@ class DebugLines::Reader {
 
     const UnitIndex* load(uint32_t number) {
         if (const auto found = loaded_.find(number); found != loaded_.end()) return found->second.get();
-        if (loaded_rows_ > kMaxRows) {
+        if (loaded_rows_ > max_rows_) {
             // libdw frees what it read only all together.
             loaded_.clear();
             loaded_rows_ = 0;
@@ -263,6 +260,7 @@ class DebugLines::Reader {
     }
 
     Files files_;
+    size_t max_rows_;
     ExecutableRanges code_;
     std::unique_ptr<DwarfImage> shared_;  // outlives main_, which refers to it
     std::unique_ptr<DwarfImage> main_;
@@ -272,8 +270,8 @@ class DebugLines::Reader {
     size_t loaded_rows_ = 0;
 };
 
-std::unique_ptr<DebugLines> DebugLines::open(Files files) {
-    auto reader = std::make_unique<Reader>(std::move(files));
+std::unique_ptr<DebugLines> DebugLines::open(Files files, size_t max_rows) {
+    auto reader = std::make_unique<Reader>(std::move(files), max_rows);
     if (!reader->open()) return nullptr;
     return std::unique_ptr<DebugLines>(new DebugLines(std::move(reader)));
 }

@@ -24,8 +24,11 @@ class DebugLines {
         std::shared_ptr<const elf::ElfFile> shared;  // what that shares with others (see debug_file.h), or null
     };
 
+    // Rows (of functions, ranges and lines) kept at most, about 30 bytes each here and as much again in libdw.
+    static constexpr size_t kMaxRows = 6'000'000;
+
     // Null if neither file has DWARF of code, or if it is damaged beyond use.
-    static std::unique_ptr<DebugLines> open(Files files);
+    static std::unique_ptr<DebugLines> open(Files files, size_t max_rows = kMaxRows);
 
     ~DebugLines();
     DebugLines(const DebugLines&) = delete;

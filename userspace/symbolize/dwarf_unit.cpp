@@ -219,7 +219,7 @@ class UnitReader {
             std::string qualified(origin.name);
             for (uint32_t scope = found->second; scope != kNoScope; scope = scopes_[scope].outer) {
                 qualified.insert(0, std::string(scopes_[scope].name) + "::");
-                if (qualified.size() > kMaxQualifiedNameBytes) break;
+                if (qualified.size() > kMaxNameBytes) break;
             }
             names_.push_back(std::move(qualified));
             origin.name = names_.back();
@@ -265,15 +265,22 @@ class UnitReader {
         Dwarf_Files* files = nullptr;
         size_t count = 0;
         if (dwarf_getsrcfiles(&unit, &files, &count) != 0) return;
+        const std::string_view folder = text(unit, DW_AT_comp_dir);
         files_.reserve(count);
         for (size_t i = 0; i < count; ++i) {
             const char* name = dwarf_filesrc(files, i, nullptr, nullptr);
-            const bool is_known = name != nullptr && std::string_view(name) != "???";  // libdw's placeholder
-            files_.push_back(is_known ? name : std::string_view{});
+            if (name == nullptr || std::string_view(name) == "???") name = "";  // libdw's placeholder
+            const bool is_relative = name[0] != '/' && name[0] != '\0';
+            if (is_relative && !folder.empty() && folder.size() <= kMaxNameBytes) {
+                names_.push_back(std::string(folder) + "/" + name);
+                files_.emplace_back(names_.back());
+            } else {
+                files_.emplace_back(name);
+            }
         }
     }
 
-    static constexpr size_t kMaxQualifiedNameBytes = 4096;
+    static constexpr size_t kMaxNameBytes = 4096;
 
     const ExecutableRanges& code_;
     uint32_t entries_ = 0;

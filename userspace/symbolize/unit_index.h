@@ -44,7 +44,7 @@ class UnitIndex {
     };
 
     // files: names by the numbers that lines and calls use. ranges: values are indices of functions, ranks are depths of
-    // inlining. lines: sorted by address. names: texts that functions point into.
+    // inlining. lines: sorted by address. names: texts that functions and files point into.
     UnitIndex(std::vector<Function> functions, const std::vector<RankedRange>& ranges,
               std::vector<Line> lines, std::vector<std::string_view> files,
               std::deque<std::string> names);

@@ -125,8 +125,8 @@ Result<ProcessEventRing> ProcessEventRing::open(int cpu, size_t pages) {
     attributes.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME;
     attributes.use_clockid = 1;
     attributes.clockid = CLOCK_MONOTONIC;
-    attributes.watermark = 0;
-    attributes.wakeup_events = 1;
+    attributes.watermark = 1;  // wakeup_events would count samples, of which there are none
+    attributes.wakeup_watermark = 1;
     auto event = perf_event_open(attributes, cpu, "process events");
     if (!event) return tl::unexpected(event.error());
 
@@ -136,7 +136,7 @@ Result<ProcessEventRing> ProcessEventRing::open(int cpu, size_t pages) {
     void* mapping = mmap(nullptr, ring.data_bytes_ + kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
                          ring.event_.get(), 0);
     if (mapping == MAP_FAILED) {
-        return tl::unexpected(fail_errno(fmt::format("map {} pages for process events", pages), errno).value());
+        return fail_errno(fmt::format("map {} pages for process events", pages), errno);
     }
     ring.ring_ = mapping;
     return ring;
