@@ -201,7 +201,8 @@ TEST(AccessorTls, OffsetOutsideTheFilesTlsIsRefused) {
 }
 
 TEST(AccessorTls, OtherCallsAreNotTaken) {
-    Fixture f;  // no relocation says that the argument is a module id
+    Fixture f;
+    f.image.relocation(f.slot, R_X86_64_GLOB_DAT, 0);  // the argument is not a module id
     const Code code = f.code()
                           .bytes({0x48, 0x8d, 0x3d})
                           .relative(f.slot)

@@ -115,6 +115,11 @@ TEST(LineTable, EveryEntryKindIn311) {
     EXPECT_EQ(displayed_location(3, 11, table, 100, 12), (Location{137, 137, -1, -1}));
 }
 
+TEST(LineTable, LargeLineDeltas) {
+    const Bytes table{0xe8, 0x40, 0x52, 0x68, 0x07};  // + 1,000,000 lines, in groups of six bits
+    EXPECT_EQ(locate(3, 12, table, 7, 0)->line, 1000007);
+}
+
 TEST(LineTable, InstructionThatHasNotStartedIsOnTheFirstLine) {
     for (const int minor : {6, 9, 10, 11, 15}) {
         EXPECT_FALSE(locate(3, minor, Bytes{0x80, 0x12}, 5, -2)) << minor;
