@@ -369,8 +369,8 @@ Run = collections.namedtuple("Run", "interpreter pid stacks report recording")
 class RootTestCase(unittest.TestCase):
     """A test that samples for real."""
 
-    # What was sampled but did not arrive, or not whole, or could not be attributed. Stacks that are incomplete for a reason of their
-    # own (code without unwind information, memory that is not there) are counted under other names.
+    # What was sampled but did not arrive, or not whole, or could not be attributed. Stacks that are incomplete for a reason of
+    # their own (code without unwind information, memory that is not there) are counted under other names.
     TRANSPORT_LOSSES = [
         "ticks_lost",
         "stack_parts_missing",
