@@ -9,14 +9,17 @@
 namespace pyebpf {
 namespace {
 
-constexpr bool is_continuation(unsigned char byte) { return (byte & 0xc0) == 0x80; }
+constexpr bool is_continuation(unsigned char byte) {
+    return (byte & 0xc0) == 0x80;
+}
 
 struct Character {
     uint32_t code_point = 0;
     uint32_t length = 0;  // in bytes; 0: not UTF-8
 };
 
-// One character per Unicode 15 table 3-7: overlong forms, surrogates and values above U+10FFFF are refused.
+// One character per Unicode 15 table 3-7: overlong forms, surrogates and values above U+10FFFF are
+// refused.
 Character decode(std::string_view text) {
     const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
     const uint32_t lead = byte(0);
@@ -43,8 +46,9 @@ Character decode(std::string_view text) {
     return {code_point, length};
 }
 
-// Characters that act on a terminal or on the reading order instead of being seen: C1, the bidirectional controls
-// (Unicode 15, UAX #9 table 4), and the line and paragraph separators, which would break a one-line text.
+// Characters that act on a terminal or on the reading order instead of being seen: C1, the
+// bidirectional controls (Unicode 15, UAX #9 table 4), and the line and paragraph separators, which
+// would break a one-line text.
 constexpr bool is_unsafe(uint32_t code_point) {
     return (code_point >= 0x80 && code_point <= 0x9f) || code_point == 0x061c ||
            code_point == 0x200e || code_point == 0x200f ||
@@ -52,7 +56,9 @@ constexpr bool is_unsafe(uint32_t code_point) {
            (code_point >= 0x2066 && code_point <= 0x2069);
 }
 
-constexpr bool is_plain(unsigned char byte) { return byte >= 0x20 && byte < 0x7f; }
+constexpr bool is_plain(unsigned char byte) {
+    return byte >= 0x20 && byte < 0x7f;
+}
 
 void append_printable(std::string& out, std::string_view text) {
     while (!text.empty()) {

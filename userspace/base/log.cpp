@@ -25,10 +25,16 @@ void write_line(std::string_view text) {
 
 }  // namespace
 
-void set_level(Level level) { g_level = level; }
-Level level() { return g_level; }
+void set_level(Level level) {
+    g_level = level;
+}
+Level level() {
+    return g_level;
+}
 
-void error(std::string_view text) { write_line(text); }
+void error(std::string_view text) {
+    write_line(text);
+}
 
 void warning(std::string_view text) {
     if (level() != Level::kQuiet) write_line(text);
@@ -42,6 +48,8 @@ void verbose(std::string_view text) {
     if (level() == Level::kVerbose) write_line(text);
 }
 
-void set_before_line(void (*hook)()) { g_before_line = hook; }
+void set_before_line(void (*hook)()) {
+    g_before_line = hook;
+}
 
 }  // namespace pyebpf::log

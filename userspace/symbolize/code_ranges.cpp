@@ -37,7 +37,8 @@ std::optional<JitSymbol> CodeRanges::lookup(MappedAddress address) const {
     const uint32_t index = pieces_.at(address.value);
     if (index == FlatRanges::kNone) return std::nullopt;
     const Range& range = ranges_[index];
-    return JitSymbol{std::string_view(names_).substr(range.name, range.name_size), {range.start}, range.size};
+    return JitSymbol{
+        std::string_view(names_).substr(range.name, range.name_size), {range.start}, range.size};
 }
 
 }  // namespace pyebpf::symbolize

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CodeRanges: named ranges of memory that a JIT compiler reported one after the other. It reuses memory, so ranges overlap, and
-// what was reported later is what is there now.
+// CodeRanges: named ranges of memory that a JIT compiler reported one after the other. It reuses
+// memory, so ranges overlap, and what was reported later is what is there now.
 //
 //   reported      1  |-------- f --------|
 //                 2        |-- g --|

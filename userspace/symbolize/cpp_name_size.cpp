@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Itanium C++ ABI, section 5.1 "External Names". The grammar's productions are the member functions; each returns the
-// size of its text and records what can be referred to later ("S_", "S0_", … 5.1.10 "Compression").
+// Itanium C++ ABI, section 5.1 "External Names". The grammar's productions are the member
+// functions; each returns the size of its text and records what can be referred to later ("S_",
+// "S0_", … 5.1.10 "Compression").
 #include "symbolize/cpp_name_size.h"
 
 #include <algorithm>
@@ -13,20 +14,31 @@ namespace {
 
 constexpr int kMaxDepth = 256;
 constexpr uint64_t kMaxSize = uint64_t{1} << 40;  // sums of these do not overflow
-constexpr uint64_t kPunctuation = 24;  // more than any operator, qualifier or bracket pair around a part
-constexpr uint64_t kStandardName = 80;  // "std::basic_string<char, std::char_traits<char>, std::allocator<char> >"
+// More than any operator, qualifier or pair of brackets around a part.
+constexpr uint64_t kPunctuation = 24;
+// "std::basic_string<char, std::char_traits<char>, std::allocator<char> >" and less.
+constexpr uint64_t kStandardName = 80;
 
 using Size = std::optional<uint64_t>;
 
-uint64_t bounded(uint64_t size) { return std::min(size, kMaxSize); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+uint64_t bounded(uint64_t size) {
+    return std::min(size, kMaxSize);
+}
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool is_upper(char c) {
+    return c >= 'A' && c <= 'Z';
+}
+bool is_lower(char c) {
+    return c >= 'a' && c <= 'z';
+}
 
 // Operators in expressions by number of operands.
 constexpr std::string_view kUnary = "ps ng ad de co nt pp mm sz az nx te sp";
 constexpr std::string_view kBinary =
-    "pl mi ml dv rm an or eo aS pL mI mL dV rM aN oR eO ls rs lS rS eq ne lt gt le ge ss aa oo cm pm ds ix";
+    "pl mi ml dv rm an or eo aS pL mI mL dV rM aN oR eO ls rs lS rS eq ne lt gt le ge ss aa oo cm "
+    "pm ds ix";
 
 bool has_operator(std::string_view list, std::string_view code) {
     for (size_t at = 0; at + 2 <= list.size(); at += 3) {
@@ -110,7 +122,8 @@ class Reader {
         if (eat("GV")) return plus(name(), 0);
         if (eat("Th")) return call_offset(1) ? encoding() : std::nullopt;
         if (eat("Tv")) return call_offset(2) ? encoding() : std::nullopt;
-        if (eat("GTt") || eat("GTn")) return plus(encoding(), kPunctuation);  // transactional clones
+        if (eat("GTt") || eat("GTn"))
+            return plus(encoding(), kPunctuation);  // transactional clones
         if (eat("Tc")) {
             for (int i = 0; i < 2; ++i) {
                 const bool is_virtual = eat("v");
@@ -154,7 +167,8 @@ class Reader {
     }
 
     Size nested() {
-        while (eat_any("rVK")) {}
+        while (eat_any("rVK")) {
+        }
         eat_any("RO");
         uint64_t total = kPunctuation;
         while (!eat("E")) {
@@ -248,7 +262,8 @@ class Reader {
         }
         if (length == 0 || length > input_.size() - at_) return std::nullopt;
         at_ += length;
-        const uint64_t size = std::max(length, kPunctuation);  // "(anonymous namespace)" for _GLOBAL__N_1
+        const uint64_t size =
+            std::max(length, kPunctuation);  // "(anonymous namespace)" for _GLOBAL__N_1
         longest_name_ = std::max(longest_name_, size);
         return size;
     }
@@ -256,7 +271,8 @@ class Reader {
     Size substitution() {
         ++at_;  // 'S'
         if (is_lower(peek())) {
-            if (std::string_view("absiod").find(peek()) == std::string_view::npos) return std::nullopt;
+            if (std::string_view("absiod").find(peek()) == std::string_view::npos)
+                return std::nullopt;
             ++at_;
             longest_name_ = std::max<uint64_t>(longest_name_, kStandardName);
             uint64_t size = kStandardName;
@@ -353,15 +369,20 @@ class Reader {
         if (eat_qualifiers()) return add(peek() == 'F' ? function_type() : type());
         const char letter = peek();
         if (is_lower(letter) && letter != 'u') {
-            if (std::string_view("vwbcahstijlmxynofdegz").find(letter) == std::string_view::npos) return std::nullopt;
+            if (std::string_view("vwbcahstijlmxynofdegz").find(letter) == std::string_view::npos)
+                return std::nullopt;
             ++at_;
             return kPunctuation;
         }
         if (is_digit(letter) || letter == 'N' || letter == 'Z') return add(name());
         switch (letter) {
-            case 'u': ++at_; return add(source_name());
-            case 'F': return add(function_type());
-            case 'A': return add(array_type());
+            case 'u':
+                ++at_;
+                return add(source_name());
+            case 'F':
+                return add(function_type());
+            case 'A':
+                return add(array_type());
             case 'M': {
                 ++at_;
                 const Size owner = type();
@@ -375,8 +396,13 @@ class Reader {
                 }
                 return add(size);
             }
-            case 'S': return substituted_type();
-            case 'P': case 'R': case 'O': case 'C': case 'G':
+            case 'S':
+                return substituted_type();
+            case 'P':
+            case 'R':
+            case 'O':
+            case 'C':
+            case 'G':
                 ++at_;
                 return add(plus(type(), 0));
             case 'U': {
@@ -385,8 +411,10 @@ class Reader {
                 if (qualifier && peek() == 'I') qualifier = plus(qualifier, template_arguments());
                 return add(plus(qualifier, qualifier ? type() : std::nullopt));
             }
-            case 'D': return extended_type();
-            default: return std::nullopt;
+            case 'D':
+                return extended_type();
+            default:
+                return std::nullopt;
         }
     }
 
@@ -537,6 +565,8 @@ class Reader {
 
 }  // namespace
 
-std::optional<uint64_t> cpp_name_size(std::string_view mangled) { return Reader(mangled).mangled(); }
+std::optional<uint64_t> cpp_name_size(std::string_view mangled) {
+    return Reader(mangled).mangled();
+}
 
 }  // namespace pyebpf::symbolize

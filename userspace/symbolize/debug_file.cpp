@@ -101,9 +101,8 @@ std::shared_ptr<const elf::ElfFile> find_debug_file(const elf::ElfFile& file,
     if (link->file.find('/') != std::string_view::npos || !path.starts_with('/')) return nullptr;
     const std::string folder = folder_of(path);
     const std::string name(link->file);
-    for (const std::string& candidate :
-         {folder + "/" + name, folder + "/.debug/" + name,
-          std::string(kDebugRoot) + folder + "/" + name}) {
+    for (const std::string& candidate : {folder + "/" + name, folder + "/.debug/" + name,
+                                         std::string(kDebugRoot) + folder + "/" + name}) {
         if (candidate == path) continue;
         auto found = open_elf(candidate, open);
         if (found && belongs_to(*found, file, link->crc)) return found;

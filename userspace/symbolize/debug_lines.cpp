@@ -11,13 +11,15 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/result.h"
 #include "symbolize/dwarf_unit.h"
 #include "symbolize/executable_ranges.h"
 
 namespace pyebpf::symbolize {
 namespace {
 
-// A byte of a line program makes at most one row of 48 bytes in libdw. The largest programs of real units have 2 MB.
+// A byte of a line program makes at most one row of 48 bytes in libdw. The largest programs of real
+// units have 2 MB.
 constexpr uint64_t kMaxLineProgramBytes = uint64_t{24} << 20;
 constexpr uint64_t kMaxDecompressedBytes = uint64_t{1} << 30;
 constexpr size_t kMaxUnits = 1'000'000;
@@ -51,8 +53,9 @@ std::optional<uint64_t> decompressed_bytes(const elf::ElfFile& file, const elf::
     return std::nullopt;
 }
 
-// An ELF file that libdw accepts as having DWARF, and that has none. It stands in for a shared debug file that was not found:
-// without it libdw would open one by itself, outside the target's root.
+// An ELF file that libdw accepts as having DWARF, and that has none. It stands in for a shared
+// debug file that was not found: without it libdw would open one by itself, outside the target's
+// root.
 std::vector<uint8_t> make_empty_dwarf() {
     static constexpr std::string_view kNames("\0.shstrtab\0.debug_line\0", 23);
     const size_t names_at = sizeof(Elf64_Ehdr);
@@ -105,7 +108,8 @@ class DwarfImage {
         }
         std::unique_ptr<DwarfImage> image(new DwarfImage);
         const std::span<const uint8_t> bytes = file.bytes();
-        // libelf notes in the section headers that it unpacked a section, so these have to be writable.
+        // libelf notes in the section headers that it unpacked a section, so these have to be
+        // writable.
         if (is_compressed) image->copy_.assign(bytes.begin(), bytes.end());
         image->bytes_ = is_compressed ? std::span<const uint8_t>(image->copy_) : bytes;
         return image->begin() ? std::move(image) : nullptr;
@@ -135,9 +139,11 @@ class DwarfImage {
         for (Elf_Scn* section = elf_nextscn(elf_, nullptr); section != nullptr;
              section = elf_nextscn(elf_, section)) {
             const Elf64_Shdr* header = elf64_getshdr(section);
-            const char* name = header != nullptr ? elf_strptr(elf_, names, header->sh_name) : nullptr;
+            const char* name =
+                header != nullptr ? elf_strptr(elf_, names, header->sh_name) : nullptr;
             if (name == nullptr) continue;
-            if (std::string_view(name) != ".debug_line" && std::string_view(name) != ".zdebug_line") continue;
+            if (std::string_view(name) != ".debug_line" && std::string_view(name) != ".zdebug_line")
+                continue;
             const Elf_Data* data = elf_rawdata(section, nullptr);
             if (data == nullptr || data->d_buf == nullptr) return {};
             return {static_cast<const uint8_t*>(data->d_buf), data->d_size};
@@ -188,7 +194,8 @@ class DebugLines::Reader {
     };
 
     bool begin() {
-        const elf::ElfFile& source = files_.debug && has_dwarf(*files_.debug) ? *files_.debug : *files_.file;
+        const elf::ElfFile& source =
+            files_.debug && has_dwarf(*files_.debug) ? *files_.debug : *files_.file;
         if (!has_dwarf(source)) return false;
         main_ = DwarfImage::open(source);
         if (!main_) return false;
@@ -204,7 +211,8 @@ class DebugLines::Reader {
         Dwarf_CU* unit = nullptr;
         Dwarf_CU* next = nullptr;
         Dwarf_Die entry;
-        // Asking for no sub-DIE keeps libdw from opening split DWARF files by the names in the unit.
+        // Asking for no sub-DIE keeps libdw from opening split DWARF files by the names in the
+        // unit.
         while (units_.size() < kMaxUnits &&
                dwarf_get_units(main_->get(), unit, &next, nullptr, nullptr, &entry, nullptr) == 0) {
             unit = next;
@@ -236,14 +244,16 @@ class DebugLines::Reader {
         if (dwarf_attr(&unit, DW_AT_stmt_list, &attribute) == nullptr) return false;
         if (dwarf_formudata(&attribute, &offset) != 0) return false;
         if (line_programs.size() < 4 || offset > line_programs.size() - 4) return false;
-        // DWARF 5, section 7.4: 0xffffffff announces a 64-bit length, which only absurdly large programs need.
+        // DWARF 5, section 7.4: 0xffffffff announces a 64-bit length, which only absurdly large
+        // programs need.
         uint32_t length = 0;
         std::memcpy(&length, &line_programs[offset], sizeof length);
         return length <= kMaxLineProgramBytes;
     }
 
     const UnitIndex* load(uint32_t number) {
-        if (const auto found = loaded_.find(number); found != loaded_.end()) return found->second.get();
+        if (const auto found = loaded_.find(number); found != loaded_.end())
+            return found->second.get();
         if (loaded_rows_ > max_rows_) {
             // libdw frees what it read only all together.
             loaded_.clear();
@@ -285,7 +295,11 @@ std::span<const SourceFrame> DebugLines::lookup(StatedAddress address) {
     return frames_;
 }
 
-size_t DebugLines::unit_count() const { return reader_->unit_count(); }
-size_t DebugLines::loaded_rows() const { return reader_->loaded_rows(); }
+size_t DebugLines::unit_count() const {
+    return reader_->unit_count();
+}
+size_t DebugLines::loaded_rows() const {
+    return reader_->loaded_rows();
+}
 
 }  // namespace pyebpf::symbolize

@@ -28,10 +28,12 @@ bool is_clone_mark(std::string_view word, bool has_number) {
     return mark != kCloneMarks.end() && (has_number || mark < kCloneMarks.begin() + 2);
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
-// Where the clone suffix (".part.0.cold": marks and numbers, a mark first) of a name that is not mangled begins; names with
-// other dots in them (Go) stay whole.
+// Where the clone suffix (".part.0.cold": marks and numbers, a mark first) of a name that is not
+// mangled begins; names with other dots in them (Go) stay whole.
 size_t find_clone_suffix(std::string_view name) {
     size_t suffix = name.size();
     size_t end = name.size();
@@ -59,7 +61,8 @@ std::string with_suffix(std::string text, std::string_view suffix) {
 }
 
 std::optional<std::string> demangle_cpp(std::string_view name) {
-    // The library's decoder expands back references without a limit: a hostile name of 400 bytes fills the memory.
+    // The library's decoder expands back references without a limit: a hostile name of 400 bytes
+    // fills the memory.
     const auto size = cpp_name_size(name);
     if (!size || *size > kMaxCppTextBytes) return std::nullopt;
     int status = 0;
@@ -73,13 +76,15 @@ std::optional<std::string> demangle_cpp(std::string_view name) {
 
 std::string demangle(std::string_view name) {
     if (name.starts_with("_R")) {
-        if (auto rust = demangle_rust_v0(name)) return with_suffix(std::move(rust->text), rust->suffix);
+        if (auto rust = demangle_rust_v0(name))
+            return with_suffix(std::move(rust->text), rust->suffix);
     }
     if (name.starts_with("_Z")) {
         if (auto rust = demangle_rust_legacy(name)) {
             return with_suffix(std::move(rust->text), rust->suffix);
         }
-        const size_t dot = std::min(name.find('.'), name.size());  // no dot is in a mangled C++ name
+        const size_t dot =
+            std::min(name.find('.'), name.size());  // no dot is in a mangled C++ name
         if (auto text = demangle_cpp(name.substr(0, dot))) {
             return with_suffix(std::move(*text), name.substr(dot));
         }

@@ -7,8 +7,9 @@
 
 namespace pyebpf::symbolize {
 
-// C++ (Itanium ABI) and Rust (legacy and v0) names are decoded; what is not mangled, or not decodable within bounds of size,
-// comes back as it is. Marks that compilers append to clones of a function are set apart:
+// C++ (Itanium ABI) and Rust (legacy and v0) names are decoded; what is not mangled, or not
+// decodable within bounds of size, comes back as it is. Marks that compilers append to clones of a
+// function are set apart:
 //
 //   _ZN3foo3barEv              foo::bar()
 //   _ZN3foo3barEv.part.0.cold  foo::bar() [.part.0.cold]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// DWARF 5, sections 3.3 (functions, inlined calls) and 6.2 (lines). libdw checks every access against the section's size; what
-// it does not bound (loops of references, amounts) is bounded here.
+// DWARF 5, sections 3.3 (functions, inlined calls) and 6.2 (lines). libdw checks every access
+// against the section's size; what it does not bound (loops of references, amounts) is bounded
+// here.
 #include "symbolize/dwarf_unit.h"
 
 #include <dwarf.h>
@@ -16,7 +17,8 @@ namespace {
 
 // Of lexical blocks, classes and namespaces; generated code reaches 60.
 constexpr int kMaxDepth = 128;
-// Entries of one unit. The largest units of real programs (merged by link-time optimization) have 2 million.
+// Entries of one unit. The largest units of real programs (merged by link-time optimization) have 2
+// million.
 constexpr uint32_t kMaxEntries = 8'000'000;
 constexpr size_t kMaxRanges = 4'000'000;
 // Entry of an inlined call -> abstract instance -> declaration in a class: two steps.
@@ -55,7 +57,8 @@ class UnitReader {
         std::string_view name;
         bool is_linkage_name = false;
         uint32_t first_line = 0;
-        const void* entry = nullptr;  // the last entry on the way, which stands inside its class or namespace
+        // The last entry on the way, which stands inside its class or namespace.
+        const void* entry = nullptr;
     };
 
     void walk(Dwarf_Die& parent, Place place) {
@@ -117,7 +120,8 @@ class UnitReader {
             case DW_TAG_catch_block:
                 walk(entry, place);
                 return;
-            default: return;
+            default:
+                return;
         }
     }
 
@@ -249,13 +253,16 @@ class UnitReader {
             }
             if (!ends_sequence && !code_.contains(address)) continue;
             if (dwarf_line_file(line, &files, &file) != 0) file = UINT32_MAX;
-            const UnitIndex::Line row{.address = address,
-                                      .file = static_cast<uint32_t>(std::min<size_t>(file, UINT32_MAX)),
-                                      .line = static_cast<uint32_t>(std::max(number, 0)),
-                                      .ends_sequence = ends_sequence};
+            const UnitIndex::Line row{
+                .address = address,
+                .file = static_cast<uint32_t>(std::min<size_t>(file, UINT32_MAX)),
+                .line = static_cast<uint32_t>(std::max(number, 0)),
+                .ends_sequence = ends_sequence};
             // Of several rows at one address the last one describes the instruction.
-            if (!lines_.empty() && lines_.back().address == address) lines_.back() = row;
-            else lines_.push_back(row);
+            if (!lines_.empty() && lines_.back().address == address)
+                lines_.back() = row;
+            else
+                lines_.push_back(row);
         }
         std::stable_sort(lines_.begin(), lines_.end(),
                          [](const auto& a, const auto& b) { return a.address < b.address; });
@@ -269,7 +276,8 @@ class UnitReader {
         files_.reserve(count);
         for (size_t i = 0; i < count; ++i) {
             const char* name = dwarf_filesrc(files, i, nullptr, nullptr);
-            if (name == nullptr || std::string_view(name) == "???") name = "";  // libdw's placeholder
+            if (name == nullptr || std::string_view(name) == "???")
+                name = "";  // libdw's placeholder
             const bool is_relative = name[0] != '/' && name[0] != '\0';
             if (is_relative && !folder.empty() && folder.size() <= kMaxNameBytes) {
                 names_.push_back(std::string(folder) + "/" + name);

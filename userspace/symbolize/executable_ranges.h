@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// ExecutableRanges: where an ELF file has code. Symbols and debug information that point elsewhere (data, or functions that the
-// linker threw away, which look as if they were at 0) are not believed.
+// ExecutableRanges: where an ELF file has code. Symbols and debug information that point elsewhere
+// (data, or functions that the linker threw away, which look as if they were at 0) are not
+// believed.
 #pragma once
 
 #include <cstdint>

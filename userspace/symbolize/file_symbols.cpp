@@ -11,11 +11,12 @@
 namespace pyebpf::symbolize {
 namespace {
 
-// Real nesting is a function with entry points inside, one or two deep. Deeper symbols of a hostile file are left out, so
-// that a lookup takes a bounded number of steps.
+// Real nesting is a function with entry points inside, one or two deep. Deeper symbols of a hostile
+// file are left out, so that a lookup takes a bounded number of steps.
 constexpr size_t kMaxNesting = 8;
 
-// "$a", "$d.1", "$x": marks of code and data in files for ARM (ELF for the Arm 64-bit Architecture, "Mapping symbols").
+// "$a", "$d.1", "$x": marks of code and data in files for ARM (ELF for the Arm 64-bit Architecture,
+// "Mapping symbols").
 // ".L1" are labels that an assembler should have dropped.
 bool is_mark(std::string_view name) {
     return name.empty() || name.starts_with(".L") ||
@@ -30,7 +31,8 @@ std::string_view without_version(std::string_view name) {
 void append_functions(std::vector<elf::Symbol>& functions, const elf::ElfFile& file,
                       const ExecutableRanges& code) {
     for (elf::Symbol& symbol : file.symbols()) {
-        if (symbol.kind != elf::SymbolKind::kFunction && symbol.kind != elf::SymbolKind::kOther) continue;
+        if (symbol.kind != elf::SymbolKind::kFunction && symbol.kind != elf::SymbolKind::kOther)
+            continue;
         if (is_mark(symbol.name) || !code.contains(symbol.address.value)) continue;
         symbol.name = without_version(symbol.name);
         functions.push_back(symbol);
@@ -53,8 +55,8 @@ bool ranks_before(const elf::Symbol& a, const elf::Symbol& b) {
 FileSymbols::FileSymbols(std::shared_ptr<const elf::ElfFile> file,
                          std::shared_ptr<const elf::ElfFile> debug)
     : file_(std::move(file)), debug_(std::move(debug)) {
-    const bool has_symtab = file_->section(".symtab") != nullptr ||
-                            (debug_ && debug_->section(".symtab") != nullptr);
+    const bool has_symtab =
+        file_->section(".symtab") != nullptr || (debug_ && debug_->section(".symtab") != nullptr);
     if (!has_symtab) mini_debug_ = file_->mini_debug_info();
 
     const ExecutableRanges code(*file_);
@@ -63,9 +65,10 @@ FileSymbols::FileSymbols(std::shared_ptr<const elf::ElfFile> file,
         if (source) append_functions(functions, *source, code);
     }
     std::sort(functions.begin(), functions.end(), ranks_before);
-    functions.erase(std::unique(functions.begin(), functions.end(),
-                                [](const auto& a, const auto& b) { return a.address == b.address; }),
-                    functions.end());
+    functions.erase(
+        std::unique(functions.begin(), functions.end(),
+                    [](const auto& a, const auto& b) { return a.address == b.address; }),
+        functions.end());
 
     std::vector<uint32_t> open;  // entries that contain the current address, outermost first
     for (size_t i = 0; i < functions.size(); ++i) {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // FileSymbols: the functions of one ELF file, by stated address.
 //
-// The table is made once from every symbol table there is (.symtab and .dynsym of the file and of its separate debug file,
-// and .gnu_debugdata if neither has a .symtab), then never changes: lookups from several threads are safe. Names are not
-// copied, the table keeps the files mapped instead.
+// The table is made once from every symbol table there is (.symtab and .dynsym of the file and of
+// its separate debug file, and .gnu_debugdata if neither has a .symtab), then never changes:
+// lookups from several threads are safe. Names are not copied, the table keeps the files mapped
+// instead.
 //
-//   symbols with a size        |---- f ----|      |-- g --|      f and g as they are
-//   symbols inside another     |--- f |- h -| --|                the innermost one wins
-//   symbols without a size     k . . . . . .|                    reach to the next symbol or the end of the section
+//   symbols with a size      |---- f ----|    |-- g --|   f and g as they are
+//   symbols inside another   |--- f |- h -| --|           the innermost one wins
+//   symbols without a size   k . . . . . . . .|           reach to the next or the section's end
 #pragma once
 
 #include <cstdint>
@@ -51,7 +52,8 @@ class FileSymbols {
     std::shared_ptr<const elf::ElfFile> file_;
     std::shared_ptr<const elf::ElfFile> debug_;
     std::shared_ptr<const elf::ElfFile> mini_debug_;
-    std::vector<uint64_t> starts_;  // sorted and distinct; apart from the entries because the search touches only these
+    // Sorted and distinct; apart from the entries because the search touches only these.
+    std::vector<uint64_t> starts_;
     std::vector<Entry> entries_;
 };
 

@@ -12,10 +12,11 @@
 
 namespace pyebpf::symbolize {
 
+// Where ranges overlap, the highest rank wins; of equal ranks the later in the list.
 struct RankedRange {
     uint64_t start = 0;
-    uint64_t end = 0;    // not included
-    uint32_t rank = 0;   // where ranges overlap, the highest wins; of equal ranks the later in the list
+    uint64_t end = 0;  // not included
+    uint32_t rank = 0;
     uint32_t value = 0;  // what the caller knows it by
 };
 

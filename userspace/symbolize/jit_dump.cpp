@@ -76,7 +76,8 @@ std::optional<std::string_view> take_name(std::span<const uint8_t> bytes) {
     const auto end = std::find(bytes.begin(), bytes.end(), 0);
     if (end == bytes.end() || end == bytes.begin()) return std::nullopt;
     const auto size = static_cast<size_t>(end - bytes.begin());
-    return std::string_view(reinterpret_cast<const char*>(bytes.data()), std::min(size, kMaxNameBytes));
+    return std::string_view(reinterpret_cast<const char*>(bytes.data()),
+                            std::min(size, kMaxNameBytes));
 }
 
 }  // namespace
@@ -92,7 +93,8 @@ Result<JitDump> JitDump::load(int fd) {
 Result<JitDump> JitDump::parse(std::span<const uint8_t> bytes) {
     const std::span<const uint8_t> all = bytes;
     const auto header = take<Header>(bytes);
-    if (!header || header->magic != kMagic) return fail("not a jitdump: no \"JiTD\" at its beginning");
+    if (!header || header->magic != kMagic)
+        return fail("not a jitdump: no \"JiTD\" at its beginning");
     if (header->version != kVersion) {
         return fail("jitdump version " + std::to_string(header->version) + " is not known");
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// "ffffffff81000000 T _stext\t[module]": kernel/kallsyms.c, s_show(). The letters are those of nm(1).
+// "ffffffff81000000 T _stext\t[module]": kernel/kallsyms.c, s_show(). The letters are those of
+// nm(1).
 #include "symbolize/kernel_symbols.h"
 
 #include <fcntl.h>
@@ -20,8 +21,8 @@ namespace {
 constexpr size_t kMaxFileBytes = size_t{256} << 20;
 constexpr size_t kMaxModules = 65535;
 
-// kallsyms does not tell sizes: a name reaches to the next symbol, but not across a hole. The largest functions, JIT-compiled
-// BPF programs of a million instructions included, stay below.
+// kallsyms does not tell sizes: a name reaches to the next symbol, but not across a hole. The
+// largest functions, JIT-compiled BPF programs of a million instructions included, stay below.
 constexpr uint64_t kMaxFunctionBytes = 8 << 20;
 
 struct Line {
@@ -42,14 +43,16 @@ bool parse_line(std::string_view text, Line& line) {
     rest.remove_prefix(name_end);
     const size_t open = rest.find('[');
     const size_t close = rest.rfind(']');
-    const bool has_module = open != std::string_view::npos && close != std::string_view::npos && open < close;
+    const bool has_module =
+        open != std::string_view::npos && close != std::string_view::npos && open < close;
     line.module = has_module ? rest.substr(open + 1, close - open - 1) : std::string_view{};
     return !line.name.empty();
 }
 
 bool is_function(const Line& line) {
     if (line.kind != 't' && line.kind != 'T' && line.kind != 'w' && line.kind != 'W') return false;
-    // Marks of the linker script, include/asm-generic/vmlinux.lds.h; those that end a part of the text name nothing.
+    // Marks of the linker script, include/asm-generic/vmlinux.lds.h; those that end a part of the
+    // text name nothing.
     return line.name != "_etext" && line.name != "_einittext" && !line.name.ends_with("_text_end");
 }
 
@@ -62,7 +65,8 @@ Result<KernelSymbols> KernelSymbols::load(const std::string& path) {
     size_t filled = 0;
     for (;;) {
         // The file has no size; the kernel gives out at most a page per read.
-        if (text.size() - filled < 65536) text.resize(std::max<size_t>(text.size() * 2, size_t{8} << 20));
+        if (text.size() - filled < 65536)
+            text.resize(std::max<size_t>(text.size() * 2, size_t{8} << 20));
         const ssize_t count = ::read(fd.get(), text.data() + filled, text.size() - filled);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return fail_errno("read " + path, errno);
@@ -98,7 +102,8 @@ KernelSymbols KernelSymbols::parse(std::string_view text) {
                     ++result.malformed_lines_;
                     continue;
                 }
-                found = modules.emplace(line.module, static_cast<uint16_t>(result.modules_.size())).first;
+                found = modules.emplace(line.module, static_cast<uint16_t>(result.modules_.size()))
+                            .first;
                 result.modules_.emplace_back(line.module);
             }
             last_module = line.module;
@@ -119,13 +124,15 @@ KernelSymbols KernelSymbols::parse(std::string_view text) {
         result.names_.clear();
     }
 
-    std::sort(result.symbols_.begin(), result.symbols_.end(), [&](const Symbol& a, const Symbol& b) {
-        if (a.start != b.start) return a.start < b.start;
-        if ((a.name_size > 0) != (b.name_size > 0)) return a.name_size > 0;
-        return is_better_name(result.name_of(a), result.name_of(b));
-    });
-    const auto last = std::unique(result.symbols_.begin(), result.symbols_.end(),
-                                  [](const Symbol& a, const Symbol& b) { return a.start == b.start; });
+    std::sort(result.symbols_.begin(), result.symbols_.end(),
+              [&](const Symbol& a, const Symbol& b) {
+                  if (a.start != b.start) return a.start < b.start;
+                  if ((a.name_size > 0) != (b.name_size > 0)) return a.name_size > 0;
+                  return is_better_name(result.name_of(a), result.name_of(b));
+              });
+    const auto last =
+        std::unique(result.symbols_.begin(), result.symbols_.end(),
+                    [](const Symbol& a, const Symbol& b) { return a.start == b.start; });
     result.symbols_.erase(last, result.symbols_.end());
     result.symbols_.shrink_to_fit();
     result.names_.shrink_to_fit();
@@ -134,8 +141,9 @@ KernelSymbols KernelSymbols::parse(std::string_view text) {
 
 Named<KernelSymbol> KernelSymbols::lookup(uint64_t address) const {
     if (is_hidden_) return no_name(NoName::kKernelHidden);
-    const auto after = std::upper_bound(symbols_.begin(), symbols_.end(), address,
-                                        [](uint64_t value, const Symbol& symbol) { return value < symbol.start; });
+    const auto after =
+        std::upper_bound(symbols_.begin(), symbols_.end(), address,
+                         [](uint64_t value, const Symbol& symbol) { return value < symbol.start; });
     if (after == symbols_.begin()) return no_name(NoName::kOutsideKernel);
     const Symbol& symbol = *(after - 1);
     if (symbol.name_size == 0 || address - symbol.start >= kMaxFunctionBytes) {

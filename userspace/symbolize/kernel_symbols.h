@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// KernelSymbols: the functions of the kernel, its modules and loaded BPF programs, from /proc/kallsyms.
+// KernelSymbols: the functions of the kernel, its modules and loaded BPF programs, from
+// /proc/kallsyms.
 //
-// A snapshot: modules and BPF programs come and go, so the owner loads it again when lookups of new addresses fail. Immutable
-// after loading; lookups from several threads are safe.
+// A snapshot: modules and BPF programs come and go, so the owner loads it again when lookups of new
+// addresses fail. Immutable after loading; lookups from several threads are safe.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,7 @@ class KernelSymbols {
   private:
     struct Symbol {
         uint64_t start = 0;
-        uint32_t name = 0;  // offset in names_
+        uint32_t name = 0;       // offset in names_
         uint16_t name_size = 0;  // 0: not a function, only the end of the one before
         uint16_t module = 0;
     };

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// PerfMap: the functions that a JIT compiler listed in /tmp/perf-PID.map, one "START SIZE NAME" per line in hexadecimal digits
-// (Linux, tools/perf/Documentation/jit-interface.txt). CPython writes one with -X perf.
+// PerfMap: the functions that a JIT compiler listed in /tmp/perf-PID.map, one "START SIZE NAME" per
+// line in hexadecimal digits (Linux, tools/perf/Documentation/jit-interface.txt). CPython writes
+// one with -X perf.
 //
-// The file belongs to the target: sizes are bounded, and lines that are none are counted. Immutable after loading.
+// The file belongs to the target: sizes are bounded, and lines that are none are counted. Immutable
+// after loading.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +18,8 @@ namespace pyebpf::symbolize {
 
 class PerfMap {
   public:
-    // Reads a regular file from its beginning; the caller keeps the descriptor and opened it inside the target's root.
+    // Reads a regular file from its beginning; the caller keeps the descriptor and opened it inside
+    // the target's root.
     static Result<PerfMap> load(int fd);
     static PerfMap parse(std::string_view text);
 

@@ -10,7 +10,7 @@
 namespace pyebpf::symbolize {
 
 Result<FileText> read_regular_file(int fd, size_t max_bytes, const std::string& what) {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd, &status) != 0) return fail_errno("stat " + what, errno);
     // A pipe would block, a device would give what it likes.
     if (!S_ISREG(status.st_mode)) return fail(what + " is not a regular file");

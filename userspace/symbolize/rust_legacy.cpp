@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rust's first scheme borrows the Itanium form of nested names; what C++ identifiers cannot hold is escaped:
+// Rust's first scheme borrows the Itanium form of nested names; what C++ identifiers cannot hold is
+// escaped:
 // "_ZN4core3ptr42drop_in_place$LT$alloc..string..String$GT$17h0123456789abcdefE".
 // Source: rustc 1.40, compiler/rustc_codegen_utils/symbol_names/legacy.rs.
 #include <algorithm>
@@ -15,10 +16,19 @@ namespace {
 constexpr size_t kHashBytes = 17;  // "h" and 16 hexadecimal digits
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kEscapes = {{
-    {"SP", "@"}, {"BP", "*"}, {"RF", "&"}, {"LT", "<"}, {"GT", ">"}, {"LP", "("}, {"RP", ")"}, {"C", ","},
+    {"SP", "@"},
+    {"BP", "*"},
+    {"RF", "&"},
+    {"LT", "<"},
+    {"GT", ">"},
+    {"LP", "("},
+    {"RP", ")"},
+    {"C", ","},
 }};
 
-bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_lower_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
 bool is_hash(std::string_view part) {
     return part.size() == kHashBytes && part[0] == 'h' &&

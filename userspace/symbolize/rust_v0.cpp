@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rust's second scheme, RFC 2603 "Symbol name mangling v0". The grammar's productions are the member functions of Decoder.
+// Rust's second scheme, RFC 2603 "Symbol name mangling v0". The grammar's productions are the
+// member functions of Decoder.
 //
-// Back references make a short name expand without end, so everything is bounded: depth, steps, and bytes of text.
+// Back references make a short name expand without end, so everything is bounded: depth, steps, and
+// bytes of text.
 #include <cstdint>
 #include <utility>
 
@@ -17,28 +19,50 @@ constexpr size_t kMaxTextBytes = 16 * 1024;
 
 std::string_view basic_type(char tag) {
     switch (tag) {
-        case 'a': return "i8";
-        case 'b': return "bool";
-        case 'c': return "char";
-        case 'd': return "f64";
-        case 'e': return "str";
-        case 'f': return "f32";
-        case 'h': return "u8";
-        case 'i': return "isize";
-        case 'j': return "usize";
-        case 'l': return "i32";
-        case 'm': return "u32";
-        case 'n': return "i128";
-        case 'o': return "u128";
-        case 'p': return "_";
-        case 's': return "i16";
-        case 't': return "u16";
-        case 'u': return "()";
-        case 'v': return "...";
-        case 'x': return "i64";
-        case 'y': return "u64";
-        case 'z': return "!";
-        default: return {};
+        case 'a':
+            return "i8";
+        case 'b':
+            return "bool";
+        case 'c':
+            return "char";
+        case 'd':
+            return "f64";
+        case 'e':
+            return "str";
+        case 'f':
+            return "f32";
+        case 'h':
+            return "u8";
+        case 'i':
+            return "isize";
+        case 'j':
+            return "usize";
+        case 'l':
+            return "i32";
+        case 'm':
+            return "u32";
+        case 'n':
+            return "i128";
+        case 'o':
+            return "u128";
+        case 'p':
+            return "_";
+        case 's':
+            return "i16";
+        case 't':
+            return "u16";
+        case 'u':
+            return "()";
+        case 'v':
+            return "...";
+        case 'x':
+            return "i64";
+        case 'y':
+            return "u64";
+        case 'z':
+            return "!";
+        default:
+            return {};
     }
 }
 
@@ -103,10 +127,14 @@ class Decoder {
         while (!eat('_')) {
             const char c = next();
             uint64_t digit = 0;
-            if (c >= '0' && c <= '9') digit = static_cast<uint64_t>(c - '0');
-            else if (c >= 'a' && c <= 'z') digit = static_cast<uint64_t>(c - 'a') + 10;
-            else if (c >= 'A' && c <= 'Z') digit = static_cast<uint64_t>(c - 'A') + 36;
-            else return std::nullopt;
+            if (c >= '0' && c <= '9')
+                digit = static_cast<uint64_t>(c - '0');
+            else if (c >= 'a' && c <= 'z')
+                digit = static_cast<uint64_t>(c - 'a') + 10;
+            else if (c >= 'A' && c <= 'Z')
+                digit = static_cast<uint64_t>(c - 'A') + 36;
+            else
+                return std::nullopt;
             if (value > (UINT64_MAX - digit) / 62 - 1) return std::nullopt;
             value = value * 62 + digit;
         }
@@ -185,19 +213,26 @@ class Decoder {
                 put(">");
                 return true;
             }
-            case 'X': return impl_path() && qualified();
-            case 'Y': return qualified();
-            case 'N': return nested(in_type);
+            case 'X':
+                return impl_path() && qualified();
+            case 'Y':
+                return qualified();
+            case 'N':
+                return nested(in_type);
             case 'I': {
                 if (!path(in_type)) return false;
                 put(in_type == InType::kYes ? "<" : "::<");
                 if (!list([this] { return generic_argument(); })) return false;
-                if (leave_open != nullptr) *leave_open = true;
-                else put(">");
+                if (leave_open != nullptr)
+                    *leave_open = true;
+                else
+                    put(">");
                 return true;
             }
-            case 'B': return back_reference([&] { return path(in_type, leave_open); });
-            default: return false;
+            case 'B':
+                return back_reference([&] { return path(in_type, leave_open); });
+            default:
+                return false;
         }
     }
 
@@ -225,9 +260,12 @@ class Decoder {
             return put(*name);
         }
         put("::{");
-        if (space == 'C') put("closure");
-        else if (space == 'S') put("shim");
-        else put(std::string_view(&space, 1));
+        if (space == 'C')
+            put("closure");
+        else if (space == 'S')
+            put("shim");
+        else
+            put(std::string_view(&space, 1));
         if (!name->bytes.empty()) {
             put(":");
             if (!put(*name)) return false;
@@ -313,7 +351,8 @@ class Decoder {
                 if (!type()) return false;
                 put("]");
                 return true;
-            case 'T': return tuple();
+            case 'T':
+                return tuple();
             case 'R':
             case 'Q':
                 put("&");
@@ -326,12 +365,21 @@ class Decoder {
                 }
                 if (tag == 'Q') put("mut ");
                 return type();
-            case 'P': put("*const "); return type();
-            case 'O': put("*mut "); return type();
-            case 'F': return function_type();
-            case 'D': return trait_object();
-            case 'B': return back_reference([this] { return type(); });
-            default: --at_; return path(InType::kYes);
+            case 'P':
+                put("*const ");
+                return type();
+            case 'O':
+                put("*mut ");
+                return type();
+            case 'F':
+                return function_type();
+            case 'D':
+                return trait_object();
+            case 'B':
+                return back_reference([this] { return type(); });
+            default:
+                --at_;
+                return path(InType::kYes);
         }
     }
 
@@ -401,16 +449,32 @@ class Decoder {
         if (!level.is_allowed()) return false;
         const char tag = next();
         switch (tag) {
-            case 'p': put("_"); return true;
-            case 'B': return back_reference([this] { return constant(); });
-            case 'b': return constant_bool();
-            case 'c': return constant_char();
-            case 'a': case 's': case 'l': case 'x': case 'n': case 'i':
+            case 'p':
+                put("_");
+                return true;
+            case 'B':
+                return back_reference([this] { return constant(); });
+            case 'b':
+                return constant_bool();
+            case 'c':
+                return constant_char();
+            case 'a':
+            case 's':
+            case 'l':
+            case 'x':
+            case 'n':
+            case 'i':
                 if (eat('n')) put("-");
                 return constant_integer();
-            case 'h': case 't': case 'm': case 'y': case 'o': case 'j':
+            case 'h':
+            case 't':
+            case 'm':
+            case 'y':
+            case 'o':
+            case 'j':
                 return constant_integer();
-            default: return false;  // structures: the raw name is shown
+            default:
+                return false;  // structures: the raw name is shown
         }
     }
 
@@ -474,7 +538,8 @@ class Decoder {
 std::optional<RustName> demangle_rust_v0(std::string_view name) {
     if (!name.starts_with("_R")) return std::nullopt;
     name.remove_prefix(2);
-    // A version number would stand here; none but the unnumbered one is defined. Paths begin with a capital.
+    // A version number would stand here; none but the unnumbered one is defined. Paths begin with a
+    // capital.
     if (name.empty() || name[0] < 'A' || name[0] > 'Z') return std::nullopt;
     return Decoder(name).decode();
 }

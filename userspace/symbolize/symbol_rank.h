@@ -8,8 +8,8 @@
 
 namespace pyebpf::symbolize {
 
-// True if a is the better name: fewer leading underscores, then shorter, then first in the alphabet (so that the choice
-// does not depend on the order of a table).
+// True if a is the better name: fewer leading underscores, then shorter, then first in the alphabet
+// (so that the choice does not depend on the order of a table).
 [[nodiscard]] inline bool is_better_name(std::string_view a, std::string_view b) {
     const auto key = [](std::string_view name) {
         const size_t underscores = std::min(name.find_first_not_of('_'), name.size());

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// UnitIndex: what one compilation unit's DWARF says about its code, arranged for lookups by address.
+// UnitIndex: what one compilation unit's DWARF says about its code, arranged for lookups by
+// address.
 //
-//   functions   f ── inlined g ── inlined h        a tree; ranges of addresses lead to the innermost
-//   lines       address -> file, line              sorted; gaps between sequences have no line
+//   functions   f ── inlined g ── inlined h   a tree; ranges of addresses lead to the innermost
+//   lines       address -> file, line         sorted; gaps between sequences have no line
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,12 @@ namespace pyebpf::symbolize {
 
 // One level of an address's inline stack. Texts are valid until the next lookup.
 struct SourceFrame {
-    std::string_view function;  // linkage name if there is one (see demangle.h), else the qualified name; may be empty
-    std::string_view file;      // may be empty
-    uint32_t line = 0;          // current line; of a caller: of the call; 0: not known
-    uint32_t first_line = 0;    // where the function is declared; 0: not known
-    bool inlined = false;       // into the next frame
+    // The linkage name if there is one (see demangle.h), else the qualified name; may be empty.
+    std::string_view function;
+    std::string_view file;    // may be empty
+    uint32_t line = 0;        // current line; of a caller: of the call; 0: not known
+    uint32_t first_line = 0;  // where the function is declared; 0: not known
+    bool inlined = false;     // into the next frame
 };
 
 class UnitIndex {
@@ -43,13 +45,15 @@ class UnitIndex {
         bool ends_sequence = false;
     };
 
-    // files: names by the numbers that lines and calls use. ranges: values are indices of functions, ranks are depths of
-    // inlining. lines: sorted by address. names: texts that functions and files point into.
+    // files: names by the numbers that lines and calls use. ranges: values are indices of
+    // functions, ranks are depths of inlining. lines: sorted by address. names: texts that
+    // functions and files point into.
     UnitIndex(std::vector<Function> functions, const std::vector<RankedRange>& ranges,
               std::vector<Line> lines, std::vector<std::string_view> files,
               std::deque<std::string> names);
 
-    // Appends the frames at address, innermost first; nothing if the unit knows neither line nor function.
+    // Appends the frames at address, innermost first; nothing if the unit knows neither line nor
+    // function.
     void lookup(uint64_t address, std::vector<SourceFrame>& frames) const;
 
     // Rows of all tables, a measure of memory (about 30 bytes each).

@@ -30,12 +30,18 @@ TEST(Printable, C0AndDelBecomeHex) {
     EXPECT_EQ(printable("\x1b[2Jgone\n"), "\\x1b[2Jgone\\x0a");
 }
 
-TEST(Printable, NulDoesNotEndTheText) { EXPECT_EQ(printable("a\0b"sv), "a\\x00b"); }
+TEST(Printable, NulDoesNotEndTheText) {
+    EXPECT_EQ(printable("a\0b"sv), "a\\x00b");
+}
 
 TEST(Printable, C1IsEscapedInUtf8AndAsRawBytes) {
-    EXPECT_EQ(printable("\xc2\x9b" "31m"), "\\u{009b}31m");
+    EXPECT_EQ(printable("\xc2\x9b"
+                        "31m"),
+              "\\u{009b}31m");
     EXPECT_EQ(printable("\xc2\x80\xc2\x9f"), "\\u{0080}\\u{009f}");
-    EXPECT_EQ(printable("\x9b" "31m"), "\\x9b31m");
+    EXPECT_EQ(printable("\x9b"
+                        "31m"),
+              "\\x9b31m");
     EXPECT_EQ(printable("\xc2\xa0"), "\xc2\xa0");
 }
 
@@ -51,7 +57,7 @@ TEST(Printable, BidirectionalControlsAndSeparatorsAreEscaped) {
 TEST(Printable, InvalidUtf8BecomesHexByteByByte) {
     EXPECT_EQ(printable("\xff\xfe"), "\\xff\\xfe");
     EXPECT_EQ(printable("\x80"), "\\x80");
-    EXPECT_EQ(printable("\xc3"), "\\xc3");          // cut off
+    EXPECT_EQ(printable("\xc3"), "\\xc3");           // cut off
     EXPECT_EQ(printable("\xe2\x82"), "\\xe2\\x82");  // cut off
     EXPECT_EQ(printable("\xc3("), "\\xc3(");
 }

@@ -20,7 +20,9 @@ using test::make_elf;
 // A root folder in memory that remembers what was asked for.
 class FakeRoot {
   public:
-    void add(const std::string& path, std::vector<uint8_t> bytes) { files_[path] = std::move(bytes); }
+    void add(const std::string& path, std::vector<uint8_t> bytes) {
+        files_[path] = std::move(bytes);
+    }
 
     Opener opener() {
         return [this](const std::string& path) -> Result<UniqueFd> {
@@ -29,7 +31,8 @@ class FakeRoot {
             if (found == files_.end()) return fail_errno("open " + path, ENOENT);
             UniqueFd fd(::memfd_create("file", MFD_CLOEXEC));
             const auto& bytes = found->second;
-            if (::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+            if (::write(fd.get(), bytes.data(), bytes.size()) !=
+                static_cast<ssize_t>(bytes.size())) {
                 return fail_errno("write " + path, errno);
             }
             return fd;
@@ -55,13 +58,16 @@ const Image kDebug = {.symtab = {{"f", 0x1100, 8}}};
 
 TEST(DebugLinkCrc, KnownValues) {
     EXPECT_EQ(debug_link_crc({}), 0u);
-    EXPECT_EQ(debug_link_crc(test::to_bytes("123456789")), 0xcbf43926u);  // the usual check value of CRC-32
-    EXPECT_EQ(debug_link_crc(test::to_bytes("The quick brown fox jumps over the lazy dog")), 0x414fa339u);
+    EXPECT_EQ(debug_link_crc(test::to_bytes("123456789")),
+              0xcbf43926u);  // the usual check value of CRC-32
+    EXPECT_EQ(debug_link_crc(test::to_bytes("The quick brown fox jumps over the lazy dog")),
+              0x414fa339u);
 }
 
 TEST(FindDebugFile, ByBuildId) {
     FakeRoot root;
-    root.add("/usr/lib/debug/.build-id/ab/cdef01.debug", make_elf({.build_id = kId, .symtab = kDebug.symtab}));
+    root.add("/usr/lib/debug/.build-id/ab/cdef01.debug",
+             make_elf({.build_id = kId, .symtab = kDebug.symtab}));
     const auto file = test::open_elf({.build_id = kId});
     const auto found = find_debug_file(*file, "/usr/lib/libx.so", root.opener());
     ASSERT_NE(found, nullptr);
@@ -71,12 +77,15 @@ TEST(FindDebugFile, ByBuildId) {
 TEST(FindDebugFile, OtherBuildIdIsRefused) {
     FakeRoot root;
     root.add("/usr/lib/debug/.build-id/ab/cdef01.debug", make_elf({.build_id = {1, 2, 3, 4}}));
-    EXPECT_EQ(find_debug_file(*test::open_elf({.build_id = kId}), "/usr/lib/libx.so", root.opener()), nullptr);
+    EXPECT_EQ(
+        find_debug_file(*test::open_elf({.build_id = kId}), "/usr/lib/libx.so", root.opener()),
+        nullptr);
 }
 
 TEST(FindDebugFile, ByLinkInTheThreePlaces) {
     const std::vector<uint8_t> debug = make_elf(kDebug);
-    const auto file = test::open_elf({.extra = {{".gnu_debuglink", debug_link("x.debug", debug_link_crc(debug))}}});
+    const auto file = test::open_elf(
+        {.extra = {{".gnu_debuglink", debug_link("x.debug", debug_link_crc(debug))}}});
     for (const char* place :
          {"/opt/app/x.debug", "/opt/app/.debug/x.debug", "/usr/lib/debug/opt/app/x.debug"}) {
         FakeRoot root;
@@ -90,7 +99,8 @@ TEST(FindDebugFile, ByLinkInTheThreePlaces) {
 TEST(FindDebugFile, LinkWithWrongCrcIsRefusedAndTheSearchGoesOn) {
     const std::vector<uint8_t> debug = make_elf(kDebug);
     const std::vector<uint8_t> stale = make_elf({.symtab = {{"old", 0x1100, 8}}});
-    const auto file = test::open_elf({.extra = {{".gnu_debuglink", debug_link("x.debug", debug_link_crc(debug))}}});
+    const auto file = test::open_elf(
+        {.extra = {{".gnu_debuglink", debug_link("x.debug", debug_link_crc(debug))}}});
     FakeRoot root;
     root.add("/opt/app/x.debug", stale);
     EXPECT_EQ(find_debug_file(*file, "/opt/app/libx.so", root.opener()), nullptr);
@@ -99,7 +109,8 @@ TEST(FindDebugFile, LinkWithWrongCrcIsRefusedAndTheSearchGoesOn) {
 }
 
 TEST(FindDebugFile, BuildIdsDecideBeforeTheCrc) {
-    const auto file = test::open_elf({.build_id = kId, .extra = {{".gnu_debuglink", debug_link("x.debug", 1)}}});
+    const auto file =
+        test::open_elf({.build_id = kId, .extra = {{".gnu_debuglink", debug_link("x.debug", 1)}}});
     FakeRoot root;
     root.add("/opt/app/x.debug", make_elf({.build_id = kId}));
     EXPECT_NE(find_debug_file(*file, "/opt/app/libx.so", root.opener()), nullptr);
@@ -109,7 +120,8 @@ TEST(FindDebugFile, BuildIdsDecideBeforeTheCrc) {
 }
 
 TEST(FindDebugFile, LinkOutOfTheFolderIsNotFollowed) {
-    const auto file = test::open_elf({.extra = {{".gnu_debuglink", debug_link("../../etc/shadow", 1)}}});
+    const auto file =
+        test::open_elf({.extra = {{".gnu_debuglink", debug_link("../../etc/shadow", 1)}}});
     FakeRoot root;
     EXPECT_EQ(find_debug_file(*file, "/opt/app/libx.so", root.opener()), nullptr);
     EXPECT_TRUE(root.asked().empty());
@@ -119,13 +131,16 @@ TEST(FindDebugFile, FileIsNotItsOwnDebugFile) {
     const auto file = test::open_elf({.extra = {{".gnu_debuglink", debug_link("libx.so", 1)}}});
     FakeRoot root;
     EXPECT_EQ(find_debug_file(*file, "/opt/app/libx.so", root.opener()), nullptr);
-    EXPECT_EQ(root.asked(), (std::vector<std::string>{"/opt/app/.debug/libx.so", "/usr/lib/debug/opt/app/libx.so"}));
+    EXPECT_EQ(root.asked(), (std::vector<std::string>{"/opt/app/.debug/libx.so",
+                                                      "/usr/lib/debug/opt/app/libx.so"}));
 }
 
 TEST(FindDebugFile, CandidateThatIsNoElfIsSkipped) {
     FakeRoot root;
     root.add("/usr/lib/debug/.build-id/ab/cdef01.debug", test::to_bytes("not an ELF file"));
-    EXPECT_EQ(find_debug_file(*test::open_elf({.build_id = kId}), "/usr/lib/libx.so", root.opener()), nullptr);
+    EXPECT_EQ(
+        find_debug_file(*test::open_elf({.build_id = kId}), "/usr/lib/libx.so", root.opener()),
+        nullptr);
 }
 
 TEST(FindSharedDebugFile, BesideOrByBuildId) {
@@ -151,7 +166,8 @@ TEST(FindSharedDebugFile, BesideOrByBuildId) {
 
 TEST(FindSharedDebugFile, MalformedLinksAreIgnored) {
     FakeRoot root;
-    for (const std::string& link : {std::string(), std::string("no end"), std::string("name\0", 5), std::string("\0abcd", 5)}) {
+    for (const std::string& link : {std::string(), std::string("no end"), std::string("name\0", 5),
+                                    std::string("\0abcd", 5)}) {
         const auto debug = test::open_elf({.extra = {{".gnu_debugaltlink", test::to_bytes(link)}}});
         EXPECT_EQ(find_shared_debug_file(*debug, "/x", root.opener()), nullptr);
     }

@@ -69,14 +69,16 @@ TEST_P(InlineFixture, FunctionThatIsNotInlined) {
     EXPECT_EQ(frames[0].line, line_of("mark_hidden"));
     EXPECT_EQ(frames[0].first_line, line_of("mark_hidden") - 1);
     EXPECT_EQ(frames[0].file, INLINE_FIXTURE_SOURCE);
-    EXPECT_NE(demangle(frames[0].function).find("shop::(anonymous namespace)::hidden"), std::string::npos)
+    EXPECT_NE(demangle(frames[0].function).find("shop::(anonymous namespace)::hidden"),
+              std::string::npos)
         << frames[0].function;
 }
 
 TEST_P(InlineFixture, MethodInlinedIntoItsCaller) {
     const auto frames = lines_->lookup(address_of("mark_put"));
     ASSERT_EQ(frames.size(), 2u);
-    EXPECT_NE(demangle(frames[0].function).find("shop::(anonymous namespace)::Basket::put"), std::string::npos)
+    EXPECT_NE(demangle(frames[0].function).find("shop::(anonymous namespace)::Basket::put"),
+              std::string::npos)
         << frames[0].function;
     EXPECT_TRUE(frames[0].inlined);
     EXPECT_EQ(frames[0].line, line_of("mark_put"));
@@ -132,8 +134,9 @@ TEST_P(InlineFixture, DamagedDebugInformationDoesNotCrash) {
         if (section.name.starts_with(".debug_") && section.size > 0) targets.push_back(&section);
     }
     ASSERT_FALSE(targets.empty());
-    const StatedAddress marks[] = {address_of("mark_hidden"), address_of("mark_put"), address_of("mark_lambda"),
-                                   address_of("mark_chain_end"), address_of("mark_run")};
+    const StatedAddress marks[] = {address_of("mark_hidden"), address_of("mark_put"),
+                                   address_of("mark_lambda"), address_of("mark_chain_end"),
+                                   address_of("mark_run")};
     std::mt19937 random(17);
     size_t usable = 0;
     for (int round = 0; round < 3000; ++round) {
@@ -148,7 +151,8 @@ TEST_P(InlineFixture, DamagedDebugInformationDoesNotCrash) {
         if (!lines) continue;
         ++usable;
         for (const StatedAddress mark : marks) {
-            for (const SourceFrame& frame : lines->lookup(mark)) EXPECT_LT(frame.function.size(), good.size());
+            for (const SourceFrame& frame : lines->lookup(mark))
+                EXPECT_LT(frame.function.size(), good.size());
         }
     }
     EXPECT_GT(usable, 0u);
@@ -160,8 +164,40 @@ std::string form_name(const testing::TestParamInfo<const char*>& form) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, InlineFixture,
-                         testing::Values(INLINE_FIXTURE_DWARF4, INLINE_FIXTURE_DWARF5, INLINE_FIXTURE_COMPRESSED),
+                         testing::Values(INLINE_FIXTURE_DWARF4, INLINE_FIXTURE_DWARF5,
+                                         INLINE_FIXTURE_COMPRESSED),
                          form_name);
+
+TEST(DebugLines, RelativeFileNamesAreInTheFolderOfCompilation) {
+    const auto file = elf::ElfFile::open(INLINE_FIXTURE_RELATIVE);
+    ASSERT_TRUE(file);
+    const auto lines = DebugLines::open({.file = *file, .debug = nullptr, .shared = nullptr});
+    ASSERT_NE(lines, nullptr);
+    for (const SourceFrame& frame : lines->lookup((*file)->find_symbol("mark_put")->address)) {
+        EXPECT_TRUE(frame.file.starts_with("/")) << frame.file;
+        EXPECT_TRUE(frame.file.ends_with("/fixtures/inline_fixture.cpp")) << frame.file;
+    }
+}
+
+TEST(DebugLines, ForgottenUnitsAreReadAgain) {
+    const auto file = elf::ElfFile::open(INLINE_FIXTURE_DWARF5);
+    ASSERT_TRUE(file);
+    const auto lines = DebugLines::open({.file = *file, .debug = nullptr, .shared = nullptr}, 0);
+    ASSERT_NE(lines, nullptr);
+    EXPECT_EQ(lines->unit_count(), 2u);
+    const StatedAddress put = (*file)->find_symbol("mark_put")->address;
+    const StatedAddress other = (*file)->find_symbol("mark_other")->address;
+    ASSERT_EQ(lines->lookup(put).size(), 2u);
+    const size_t put_rows = lines->loaded_rows();
+    for (int i = 0; i < 3; ++i) {
+        const auto frames = lines->lookup(other);
+        ASSERT_EQ(frames.size(), 1u);
+        EXPECT_EQ(frames[0].function, "run_other_fixture");
+        EXPECT_LT(lines->loaded_rows(), put_rows);
+        EXPECT_EQ(lines->lookup(put).size(), 2u);
+        EXPECT_EQ(lines->loaded_rows(), put_rows);
+    }
+}
 
 TEST(DebugLines, CompressedFixtureIsCompressed) {
     const auto file = elf::ElfFile::open(INLINE_FIXTURE_COMPRESSED);
@@ -172,8 +208,10 @@ TEST(DebugLines, CompressedFixtureIsCompressed) {
 }
 
 TEST(DebugLines, FileWithoutDwarfGivesNone) {
-    EXPECT_EQ(DebugLines::open({.file = test::open_elf({}), .debug = nullptr, .shared = nullptr}), nullptr);
-    const auto rubbish = test::open_elf({.extra = {{".debug_info", std::vector<uint8_t>(100, 0xff)}}});
+    EXPECT_EQ(DebugLines::open({.file = test::open_elf({}), .debug = nullptr, .shared = nullptr}),
+              nullptr);
+    const auto rubbish =
+        test::open_elf({.extra = {{".debug_info", std::vector<uint8_t>(100, 0xff)}}});
     EXPECT_EQ(DebugLines::open({.file = rubbish, .debug = nullptr, .shared = nullptr}), nullptr);
 }
 
@@ -201,8 +239,8 @@ TEST(DebugLines, DecompressionBombIsRefused) {
     header.ch_addralign = 1;
     std::vector<uint8_t> bytes(sizeof header + 64);
     std::memcpy(bytes.data(), &header, sizeof header);
-    const auto file =
-        test::open_elf({.extra = {{.name = ".debug_info", .bytes = bytes, .flags = SHF_COMPRESSED}}});
+    const auto file = test::open_elf(
+        {.extra = {{.name = ".debug_info", .bytes = bytes, .flags = SHF_COMPRESSED}}});
     ASSERT_NE(file, nullptr);
     EXPECT_EQ(DebugLines::open({.file = file, .debug = nullptr, .shared = nullptr}), nullptr);
 }

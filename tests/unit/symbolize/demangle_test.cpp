@@ -29,8 +29,11 @@ TEST(Demangle, Cpp) {
     EXPECT_EQ(demangle("_ZN3foo3barEv"), "foo::bar()");
     EXPECT_EQ(demangle("_ZNSt6vectorIiSaIiEE9push_backERKi"),
               "std::vector<int, std::allocator<int> >::push_back(int const&)");
-    EXPECT_EQ(demangle("_ZNSsC1Ev"), "std::basic_string<char, std::char_traits<char>, std::allocator<char> >::basic_string()");
-    EXPECT_EQ(demangle("_ZZN4shop4fillEiENKUliE_clEi"), "shop::fill(int)::{lambda(int)#1}::operator()(int) const");
+    EXPECT_EQ(
+        demangle("_ZNSsC1Ev"),
+        "std::basic_string<char, std::char_traits<char>, std::allocator<char> >::basic_string()");
+    EXPECT_EQ(demangle("_ZZN4shop4fillEiENKUliE_clEi"),
+              "shop::fill(int)::{lambda(int)#1}::operator()(int) const");
     EXPECT_EQ(demangle("_ZThn16_N1A1fEv"), "non-virtual thunk to A::f()");
     EXPECT_EQ(demangle("_Z3addIiENSt9enable_ifIXsrSt11is_integralIT_E5valueES2_E4typeES2_S2_"),
               "std::enable_if<std::is_integral<int>::value, int>::type add<int>(int, int)");
@@ -64,9 +67,11 @@ TEST(Demangle, RustNamesOfAProgram) {
 }
 
 TEST(Demangle, RustLegacy) {
-    EXPECT_EQ(demangle("_ZN4core3ptr42drop_in_place$LT$alloc..string..String$GT$17h0123456789abcdefE"),
-              "core::ptr::drop_in_place<alloc::string::String>");
-    EXPECT_EQ(demangle("_ZN58_$LT$alloc..string..String$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE.llvm.99"),
+    EXPECT_EQ(
+        demangle("_ZN4core3ptr42drop_in_place$LT$alloc..string..String$GT$17h0123456789abcdefE"),
+        "core::ptr::drop_in_place<alloc::string::String>");
+    EXPECT_EQ(demangle("_ZN58_$LT$alloc..string..String$u20$as$u20$core..fmt..Debug$GT$"
+                       "3fmt17h0123456789abcdefE.llvm.99"),
               "<alloc::string::String as core::fmt::Debug>::fmt");
     EXPECT_EQ(demangle("_ZN3foo3bar17h0123456789abcdefE.cold"), "foo::bar [.cold]");
     // Without the hash it is C++.
@@ -79,25 +84,29 @@ TEST(Demangle, RustLegacy) {
 
 // Examples of RFC 2603 and of the grammar's corners.
 TEST(Demangle, RustV0) {
-    EXPECT_EQ(demangle("_RNvC6mycr3foo"), "_RNvC6mycr3foo");  // 6 bytes for the crate reach to "mycr3f"
+    EXPECT_EQ(demangle("_RNvC6mycr3foo"),
+              "_RNvC6mycr3foo");  // 6 bytes for the crate reach to "mycr3f"
     EXPECT_EQ(demangle("_RNvC4mycr3foo"), "mycr::foo");
     EXPECT_EQ(demangle("_RNvCs1234_7mycrate3foo"), "mycrate::foo");
     EXPECT_EQ(demangle("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
-    EXPECT_EQ(demangle("_RNvMs_Cs4Cv8Wi1oAIB_7mycrateNtB4_7Example3foo"), "<mycrate::Example>::foo");
+    EXPECT_EQ(demangle("_RNvMs_Cs4Cv8Wi1oAIB_7mycrateNtB4_7Example3foo"),
+              "<mycrate::Example>::foo");
     EXPECT_EQ(demangle("_RINvCsd_7mycrate3foolKj1_E"), "mycrate::foo::<i32, 1>");
     EXPECT_EQ(demangle("_RNCNvC4mycr3foo0"), "mycr::foo::{closure#0}");
     EXPECT_EQ(demangle("_RNCNvC4mycr3foos_0"), "mycr::foo::{closure#1}");
     EXPECT_EQ(demangle("_RNvC4mycru8gdel_5qa"), "mycr::gödel");
     EXPECT_EQ(demangle("_RINvC1a1fFUKCPhEmE"), "a::f::<unsafe extern \"C\" fn(*const u8) -> u32>");
     EXPECT_EQ(demangle("_RINvC1a1fKb1_Kc61_Kan5_E"), "a::f::<true, 'a', -5>");
-    EXPECT_EQ(demangle("_RINvC1a1fAhKj10_E"), "_RINvC1a1fAhKj10_E");  // the length is a constant without "K"
+    EXPECT_EQ(demangle("_RINvC1a1fAhKj10_E"),
+              "_RINvC1a1fAhKj10_E");  // the length is a constant without "K"
     EXPECT_EQ(demangle("_RINvC1a1fAhj10_E"), "a::f::<[u8; 16]>");
     EXPECT_EQ(demangle("_RNvC1a1fC3bbb"), "a::f");  // instantiated by crate bbb
 }
 
 TEST(Demangle, RustV0RefusesWhatIsMalformed) {
-    for (const auto* name : {"_RNvC4mycr", "_RNvC9mycr3foo", "_RB_", "_RNvB9_3foo", "_RINvC1a1flE_x", "_RNvC4mycr3fooX",
-                             "_RINvC1a1fL9_E", "_RINvC1a1fG_E", "_RNvC4mycru3\xff\xff\xff"}) {
+    for (const auto* name :
+         {"_RNvC4mycr", "_RNvC9mycr3foo", "_RB_", "_RNvB9_3foo", "_RINvC1a1flE_x",
+          "_RNvC4mycr3fooX", "_RINvC1a1fL9_E", "_RINvC1a1fG_E", "_RNvC4mycru3\xff\xff\xff"}) {
         EXPECT_EQ(demangle(name), name);
     }
 }
@@ -113,7 +122,9 @@ TEST(Demangle, RustV0BackReferencesCannotExplode) {
         std::string digits;
         for (size_t value = previous - 1;; value /= 62) {
             const size_t digit = value % 62;
-            digits.insert(digits.begin(), static_cast<char>(digit < 10 ? '0' + digit : digit < 36 ? 'a' + digit - 10 : 'A' + digit - 36));
+            digits.insert(digits.begin(), static_cast<char>(digit < 10   ? '0' + digit
+                                                            : digit < 36 ? 'a' + digit - 10
+                                                                         : 'A' + digit - 36));
             if (value < 62) break;
         }
         name += "TB" + digits + "_B" + digits + "_E";
@@ -150,10 +161,12 @@ TEST(Demangle, DeepTemplatesWithinReasonAreDecoded) {
 }
 
 TEST(CppNameSize, IsAnUpperBound) {
-    for (const auto* name :
-         {"_ZN3foo3barEv", "_ZNSt6vectorIiSaIiEE9push_backERKi", "_ZStlsISt11char_traitsIcEERSt13basic_ostreamIcT_ES5_PKc",
-          "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEC2ERKS4_", "_ZNKSt8functionIFvPKcEEclES1_",
-          "_ZSt7forwardIRKSt4pairIKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEiEEOT_RNSt16remove_referenceISB_E4typeE"}) {
+    for (const auto* name : {"_ZN3foo3barEv", "_ZNSt6vectorIiSaIiEE9push_backERKi",
+                             "_ZStlsISt11char_traitsIcEERSt13basic_ostreamIcT_ES5_PKc",
+                             "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEC2ERKS4_",
+                             "_ZNKSt8functionIFvPKcEEclES1_",
+                             "_ZSt7forwardIRKSt4pairIKNSt7__cxx1112basic_stringIcSt11char_"
+                             "traitsIcESaIcEEEiEEOT_RNSt16remove_referenceISB_E4typeE"}) {
         const auto size = cpp_name_size(name);
         ASSERT_TRUE(size) << name;
         EXPECT_GE(*size, demangle(name).size()) << name;
@@ -164,7 +177,8 @@ TEST(CppNameSize, IsAnUpperBound) {
 TEST(Punycode, KnownWords) {
     EXPECT_EQ(decode_punycode("gdel_5qa"), "gödel");
     EXPECT_EQ(decode_punycode("pure_"), "pure");
-    EXPECT_EQ(decode_punycode("n8jok5ay5dzabd5bym9f0cm5685rrjetr6pdxa"), "なぜみんな日本語を話してくれないのか");  // RFC 3492, 7.1
+    EXPECT_EQ(decode_punycode("n8jok5ay5dzabd5bym9f0cm5685rrjetr6pdxa"),
+              "なぜみんな日本語を話してくれないのか");  // RFC 3492, 7.1
     EXPECT_FALSE(decode_punycode("!"));
     EXPECT_FALSE(decode_punycode("99999999999"));
 }
@@ -180,16 +194,20 @@ TEST(Demangle, HugeNamesAreLeftAlone) {
 
 TEST(Demangle, DamagedNamesDoNotCrash) {
     const std::string seeds[] = {
-        "_ZNSt6vectorIiSaIiEE9push_backERKi", "_ZStlsISt11char_traitsIcEERSt13basic_ostreamIcT_ES5_PKc",
-        "_ZZN4shop4fillEiENKUliE_clEi", "_Z3addIiENSt9enable_ifIXsrSt11is_integralIT_E5valueES2_E4typeES2_S2_",
+        "_ZNSt6vectorIiSaIiEE9push_backERKi",
+        "_ZStlsISt11char_traitsIcEERSt13basic_ostreamIcT_ES5_PKc",
+        "_ZZN4shop4fillEiENKUliE_clEi",
+        "_Z3addIiENSt9enable_ifIXsrSt11is_integralIT_E5valueES2_E4typeES2_S2_",
         "_ZN4core3ptr42drop_in_place$LT$alloc..string..String$GT$17h0123456789abcdefE",
-        "_RINvCsd_7mycrate3fooTlRNtB2_3BarEKj1_FG0_RL0_hRL_hEuE", "_RNvC4mycru8gdel_5qa"};
+        "_RINvCsd_7mycrate3fooTlRNtB2_3BarEKj1_FG0_RL0_hRL_hEuE",
+        "_RNvC4mycru8gdel_5qa"};
     std::mt19937 random(19);
     for (int round = 0; round < 100000; ++round) {
         std::string name = seeds[random() % std::size(seeds)];
         for (unsigned flips = 1 + random() % 4; flips > 0; --flips) {
             const std::string& other = seeds[random() % std::size(seeds)];
-            name[2 + random() % (name.size() - 2)] = random() % 4 == 0 ? static_cast<char>(random()) : other[random() % other.size()];
+            name[2 + random() % (name.size() - 2)] =
+                random() % 4 == 0 ? static_cast<char>(random()) : other[random() % other.size()];
         }
         EXPECT_LT(demangle(name).size(), 300000u);
     }

@@ -34,7 +34,8 @@ class Writer {
         return static_cast<uint32_t>(sections_.size() - 1);
     }
 
-    void add_symbols(const std::string& name, uint32_t type, uint32_t text, const std::vector<ImageSymbol>& symbols) {
+    void add_symbols(const std::string& name, uint32_t type, uint32_t text,
+                     const std::vector<ImageSymbol>& symbols) {
         if (symbols.empty()) return;
         std::string strings(1, '\0');
         std::vector<uint8_t> entries(sizeof(Elf64_Sym));
@@ -76,9 +77,14 @@ class Writer {
         header.e_shnum = static_cast<Elf64_Half>(sections_.size());
         header.e_shstrndx = static_cast<Elf64_Half>(names);
         std::memcpy(image_.data(), &header, sizeof header);
-        const Elf64_Phdr segment{.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0,
-                                 .p_vaddr = image.text_address, .p_paddr = 0, .p_filesz = 0,
-                                 .p_memsz = image.text_size, .p_align = 0x1000};
+        const Elf64_Phdr segment{.p_type = PT_LOAD,
+                                 .p_flags = PF_R | PF_X,
+                                 .p_offset = 0,
+                                 .p_vaddr = image.text_address,
+                                 .p_paddr = 0,
+                                 .p_filesz = 0,
+                                 .p_memsz = image.text_size,
+                                 .p_align = 0x1000};
         std::memcpy(&image_[sizeof header], &segment, sizeof segment);
         append(image_, sections_.data(), sections_.size() * sizeof(Elf64_Shdr));
         return image_;
@@ -95,8 +101,10 @@ class Writer {
 std::vector<uint8_t> make_elf(const Image& image) {
     Writer writer;
     const uint32_t text = writer.add(".text",
-                                     {.sh_type = SHT_NOBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
-                                      .sh_addr = image.text_address, .sh_size = image.text_size},
+                                     {.sh_type = SHT_NOBITS,
+                                      .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
+                                      .sh_addr = image.text_address,
+                                      .sh_size = image.text_size},
                                      {});
     if (!image.build_id.empty()) {
         const Elf64_Nhdr note{4, static_cast<Elf64_Word>(image.build_id.size()), NT_GNU_BUILD_ID};
@@ -110,7 +118,8 @@ std::vector<uint8_t> make_elf(const Image& image) {
     writer.add_symbols(".symtab", SHT_SYMTAB, text, image.symtab);
     writer.add_symbols(".dynsym", SHT_DYNSYM, text, image.dynsym);
     for (const ImageSection& section : image.extra) {
-        writer.add(section.name, {.sh_type = SHT_PROGBITS, .sh_flags = section.flags}, section.bytes);
+        writer.add(section.name, {.sh_type = SHT_PROGBITS, .sh_flags = section.flags},
+                   section.bytes);
     }
     return writer.finish(image);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes small ELF files for tests: sections and symbols as given, one executable segment over all of them.
+// Makes small ELF files for tests: sections and symbols as given, one executable segment over all
+// of them.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,11 @@ struct Image {
 };
 
 [[nodiscard]] std::vector<uint8_t> make_elf(const Image& image);
-[[nodiscard]] std::shared_ptr<const elf::ElfFile> open_elf(const Image& image, std::string name = "image");
+[[nodiscard]] std::shared_ptr<const elf::ElfFile> open_elf(const Image& image,
+                                                           std::string name = "image");
 
-[[nodiscard]] inline std::vector<uint8_t> to_bytes(std::string_view text) { return {text.begin(), text.end()}; }
+[[nodiscard]] inline std::vector<uint8_t> to_bytes(std::string_view text) {
+    return {text.begin(), text.end()};
+}
 
 }  // namespace pyebpf::test

@@ -45,7 +45,8 @@ TEST(FileSymbols, UnsizedSymbolsReachToTheNextOrTheEndOfTheSection) {
 }
 
 TEST(FileSymbols, InnerSymbolWinsAndOuterResumesBehindIt) {
-    const FileSymbols symbols(open_elf({.symtab = {{"outer", 0x1100, 0x100}, {"inner", 0x1140, 0x10}}}));
+    const FileSymbols symbols(
+        open_elf({.symtab = {{"outer", 0x1100, 0x100}, {"inner", 0x1140, 0x10}}}));
     EXPECT_EQ(name_at(symbols, 0x113f), "outer");
     EXPECT_EQ(name_at(symbols, 0x1140), "inner");
     EXPECT_EQ(name_at(symbols, 0x1150), "outer");
@@ -64,8 +65,9 @@ TEST(FileSymbols, FunctionBeatsLabelAndGlobalBeatsLocal) {
 }
 
 TEST(FileSymbols, OfAliasesTheFamiliarNameWins) {
-    const FileSymbols symbols(open_elf(
-        {.symtab = {{"__libc_malloc", 0x1100, 8}, {"malloc@@GLIBC_2.2.5", 0x1100, 8}, {"__malloc", 0x1100, 8}}}));
+    const FileSymbols symbols(open_elf({.symtab = {{"__libc_malloc", 0x1100, 8},
+                                                   {"malloc@@GLIBC_2.2.5", 0x1100, 8},
+                                                   {"__malloc", 0x1100, 8}}}));
     EXPECT_EQ(name_at(symbols, 0x1100), "malloc");
 }
 
@@ -84,8 +86,8 @@ TEST(FileSymbols, LabelsInsideFunctionsAndMarksAreNotFunctions) {
 
 TEST(FileSymbols, DynamicAndDebugSymbolsAreMerged) {
     const auto file = open_elf({.dynsym = {{"exported", 0x1100, 0x10}}});
-    const auto debug = open_elf({.symtab = {{"exported", 0x1100, 0x10},
-                                            {"internal", 0x1200, 0x10, STT_FUNC, STB_LOCAL}}});
+    const auto debug = open_elf(
+        {.symtab = {{"exported", 0x1100, 0x10}, {"internal", 0x1200, 0x10, STT_FUNC, STB_LOCAL}}});
     const FileSymbols without(file);
     EXPECT_EQ(name_at(without, 0x1100), "exported");
     EXPECT_EQ(name_at(without, 0x1200), "[unknown: outside the symbols]");
@@ -96,7 +98,8 @@ TEST(FileSymbols, DynamicAndDebugSymbolsAreMerged) {
 }
 
 TEST(FileSymbols, AbsurdSizesAreBoundedToTheSection) {
-    const FileSymbols symbols(open_elf({.symtab = {{"f", 0x1100, UINT64_MAX}, {"g", 0x1f00, UINT64_MAX - 0x1e00}}}));
+    const FileSymbols symbols(
+        open_elf({.symtab = {{"f", 0x1100, UINT64_MAX}, {"g", 0x1f00, UINT64_MAX - 0x1e00}}}));
     EXPECT_EQ(name_at(symbols, 0x1eff), "f");
     EXPECT_EQ(name_at(symbols, 0x1fff), "g");
     EXPECT_EQ(name_at(symbols, 0x2000), "[unknown: outside the symbols]");
@@ -105,7 +108,8 @@ TEST(FileSymbols, AbsurdSizesAreBoundedToTheSection) {
 
 TEST(FileSymbols, DeepNestingIsCut) {
     Image image;
-    for (uint64_t i = 0; i < 1000; ++i) image.symtab.push_back({"n" + std::to_string(i), 0x1000 + i, 0x1000 - 2 * i});
+    for (uint64_t i = 0; i < 1000; ++i)
+        image.symtab.push_back({"n" + std::to_string(i), 0x1000 + i, 0x1000 - 2 * i});
     const FileSymbols symbols(open_elf(image));
     EXPECT_LE(symbols.size(), 8u);
     EXPECT_EQ(name_at(symbols, 0x1003), "n3");
@@ -120,7 +124,8 @@ TEST(FileSymbols, AgreesWithALinearSearch) {
         while (at < 0x1f00) {
             const uint64_t size = 1 + random() % 64;
             image.symtab.push_back({"s" + std::to_string(at), at, size});
-            if (size > 8 && random() % 3 == 0) image.symtab.push_back({"i" + std::to_string(at), at + 2, size / 2});
+            if (size > 8 && random() % 3 == 0)
+                image.symtab.push_back({"i" + std::to_string(at), at + 2, size / 2});
             at += size + random() % 16;
         }
         const FileSymbols symbols(open_elf(image));
@@ -128,7 +133,8 @@ TEST(FileSymbols, AgreesWithALinearSearch) {
             std::string expected = "[unknown: outside the symbols]";
             uint64_t best = 0;
             for (const auto& symbol : image.symtab) {
-                const bool contains = address >= symbol.address && address - symbol.address < symbol.size;
+                const bool contains =
+                    address >= symbol.address && address - symbol.address < symbol.size;
                 if (contains && symbol.address >= best) {
                     best = symbol.address;
                     expected = symbol.name;
@@ -140,8 +146,10 @@ TEST(FileSymbols, AgreesWithALinearSearch) {
 }
 
 TEST(FileSymbols, DamagedFilesDoNotCrash) {
-    const std::vector<uint8_t> good = test::make_elf(
-        {.build_id = {1, 2, 3, 4}, .symtab = {{"f", 0x1100, 0x10}, {"g", 0x1120, 0}}, .dynsym = {{"h", 0x1200, 4}}});
+    const std::vector<uint8_t> good =
+        test::make_elf({.build_id = {1, 2, 3, 4},
+                        .symtab = {{"f", 0x1100, 0x10}, {"g", 0x1120, 0}},
+                        .dynsym = {{"h", 0x1200, 4}}});
     std::mt19937 random(11);
     size_t opened = 0;
     for (int round = 0; round < 20000; ++round) {

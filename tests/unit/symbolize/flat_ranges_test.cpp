@@ -36,7 +36,8 @@ TEST(FlatRanges, EqualNeighborsAreOnePiece) {
 }
 
 TEST(FlatRanges, LastAddressCanBeCovered) {
-    const std::vector<RankedRange> ranges = {{.start = 10, .end = UINT64_MAX, .rank = 0, .value = 1}};
+    const std::vector<RankedRange> ranges = {
+        {.start = 10, .end = UINT64_MAX, .rank = 0, .value = 1}};
     EXPECT_EQ(FlatRanges(ranges).at(UINT64_MAX - 1), 1u);
 }
 
@@ -46,11 +47,15 @@ TEST(FlatRanges, AgreesWithALinearSearch) {
         std::vector<RankedRange> ranges(random() % 12);
         for (uint32_t i = 0; i < ranges.size(); ++i) {
             const uint64_t start = random() % 40;
-            ranges[i] = {.start = start, .end = start + random() % 20, .rank = static_cast<uint32_t>(random() % 3), .value = i};
+            ranges[i] = {.start = start,
+                         .end = start + random() % 20,
+                         .rank = static_cast<uint32_t>(random() % 3),
+                         .value = i};
         }
         const FlatRanges flat(ranges);
         for (uint64_t address = 0; address < 64; ++address) {
-            ASSERT_EQ(flat.at(address), winner(ranges, address)) << "round " << round << " address " << address;
+            ASSERT_EQ(flat.at(address), winner(ranges, address))
+                << "round " << round << " address " << address;
         }
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inlined functions with known places: each MARK puts a symbol of that name on an instruction of its line, so that a test knows the
-// address, the line and the functions around it; "call:" does so for calls. Compiled with optimization and debug information.
-#define MARK(name) __asm__ volatile(".globl " #name "\n.type " #name ", @notype\n" #name ": nop" ::: "memory")
+// Inlined functions with known places: each MARK puts a symbol of that name on an instruction of
+// its line, so that a test knows the address, the line and the functions around it; "call:" does so
+// for calls. Compiled with optimization and debug information.
+#include "inline_fixture.h"
+
 #define INLINE inline __attribute__((always_inline))
 
 namespace shop {
@@ -55,5 +57,6 @@ __attribute__((noinline)) int fill(int count) {
 
 extern "C" int run_fixture(int x) {
     MARK(mark_run);
-    return shop::fill(x) + static_cast<int>(shop::Chain<6>::add(static_cast<long>(x)));  // call: run
+    return shop::fill(x) +
+           static_cast<int>(shop::Chain<6>::add(static_cast<long>(x)));  // call: run
 }

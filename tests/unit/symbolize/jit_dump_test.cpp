@@ -12,10 +12,9 @@ namespace {
 
 class DumpWriter {
   public:
-    DumpWriter() {
-        u32(0x4a695444), u32(1), u32(40), u32(62), u32(0), u32(1234), u64(1), u64(0);
-    }
-    void load(uint64_t address, uint64_t size, uint64_t index, const std::string& name, size_t code_bytes = 0) {
+    DumpWriter() { u32(0x4a695444), u32(1), u32(40), u32(62), u32(0), u32(1234), u64(1), u64(0); }
+    void load(uint64_t address, uint64_t size, uint64_t index, const std::string& name,
+              size_t code_bytes = 0) {
         u32(0), u32(static_cast<uint32_t>(16 + 40 + name.size() + 1 + code_bytes)), u64(2);
         u32(1234), u32(1234), u64(address), u64(address), u64(size), u64(index);
         bytes_.insert(bytes_.end(), name.begin(), name.end());

@@ -45,12 +45,14 @@ TEST(KernelSymbols, DataMarksAndHolesHaveNoName) {
     EXPECT_EQ(symbols.lookup(0xffffffff81000300).error(), NoName::kOutsideKernel);  // _etext
     EXPECT_EQ(symbols.lookup(0xffffffff82000000).error(), NoName::kOutsideKernel);
     EXPECT_EQ(symbols.lookup(0xffffffffa0001004).error(), NoName::kOutsideKernel);
-    EXPECT_EQ(symbols.lookup(0xffffffffc1000000).error(), NoName::kOutsideKernel);  // 16 MiB behind the last
+    EXPECT_EQ(symbols.lookup(0xffffffffc1000000).error(),
+              NoName::kOutsideKernel);  // 16 MiB behind the last
     EXPECT_EQ(symbols.lookup(0x1000).error(), NoName::kOutsideKernel);
 }
 
 TEST(KernelSymbols, ZeroAddressesMeanHidden) {
-    const KernelSymbols symbols = KernelSymbols::parse("0000000000000000 T _text\n0000000000000000 t f\t[m]\n");
+    const KernelSymbols symbols =
+        KernelSymbols::parse("0000000000000000 T _text\n0000000000000000 t f\t[m]\n");
     EXPECT_EQ(symbols.lookup(0xffffffff81000000).error(), NoName::kKernelHidden);
     EXPECT_EQ(KernelSymbols::parse("").lookup(1).error(), NoName::kOutsideKernel);
 }

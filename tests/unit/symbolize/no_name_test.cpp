@@ -18,7 +18,8 @@ TEST(NoName, NamesTheFile) {
 
 TEST(NoName, EveryReasonHasItsOwnText) {
     std::set<std::string> texts;
-    for (int i = 0; i <= static_cast<int>(NoName::kProcessGone); ++i) texts.insert(describe(static_cast<NoName>(i)));
+    for (int i = 0; i <= static_cast<int>(NoName::kProcessGone); ++i)
+        texts.insert(describe(static_cast<NoName>(i)));
     EXPECT_EQ(texts.size(), static_cast<size_t>(NoName::kProcessGone) + 1);
 }
 

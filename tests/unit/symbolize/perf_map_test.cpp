@@ -65,7 +65,8 @@ TEST(PerfMap, LongNamesAreCut) {
 }
 
 TEST(PerfMap, RandomTextDoesNotCrash) {
-    const std::string good = "7f0000001000 40 first\n7f0000001020 80 second\n7f0000000ff0 fff third\n";
+    const std::string good =
+        "7f0000001000 40 first\n7f0000001020 80 second\n7f0000000ff0 fff third\n";
     std::mt19937 random(9);
     for (int round = 0; round < 20000; ++round) {
         std::string text = good;
