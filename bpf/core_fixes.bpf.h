@@ -11,7 +11,7 @@ struct task_facts {
     __u64 generation; /* see struct process_identity */
     __u64 thread_pointer;
     __u64 stack; /* kernel stack, lowest address */
-    __u32 is_kernel_thread;
+    __u32 has_user_memory; /* not a kernel thread, and not past exit_mm() */
 };
 
 #define READ_TASK_FACTS(read, task, facts)                                                                        \
@@ -19,7 +19,7 @@ struct task_facts {
         (facts)->generation = read((task), group_leader, start_boottime) + read((task), self_exec_id);            \
         (facts)->thread_pointer = TASK_THREAD_POINTER(read, task);                                                \
         (facts)->stack = (__u64)read((task), stack);                                                              \
-        (facts)->is_kernel_thread = !!(read((task), flags) & PF_KTHREAD);                                         \
+        (facts)->has_user_memory = !(read((task), flags) & PF_KTHREAD) && read((task), mm);                       \
     } while (0)
 
 #if defined(__TARGET_ARCH_x86)

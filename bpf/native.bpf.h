@@ -72,6 +72,21 @@ static __always_inline const __u32 *unwind_slab_words(__u32 slab)
 }
 #endif
 
+/* Makes the walk begin at walk->registers. exact: ip is the instruction itself, and all registers are the program's. */
+static __always_inline void start_native_walk(struct native_walk *walk, int exact, __u64 seed)
+{
+    walk->ip = walk->registers.ip;
+    walk->sp = walk->registers.sp;
+    walk->bp = walk->registers.bp;
+    walk->exact = exact;
+    walk->at_leaf = exact; /* after the syscall instruction rcx and r11 are not the program's */
+    walk->outcome = NATIVE_NOT_TAKEN;
+    walk->hash = seed;
+    walk->range_valid = 0;
+    walk->window.base = 0;
+    walk->window.bytes = 0;
+}
+
 static __always_inline __u32 slab_word(const __u32 *words, __u32 index)
 {
     return words[index & (UNWIND_SLAB_WORDS - 1)];

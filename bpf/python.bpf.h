@@ -14,6 +14,7 @@
 #pragma once
 
 #include "bpf/hash.bpf.h"
+#include "bpf/python_thread_state.bpf.h"
 #include "bpf/read.bpf.h"
 #include "bpf/scratch.bpf.h"
 
@@ -74,6 +75,37 @@ static __always_inline __u8 field_u8(const __u8 *object, __u16 offset)
 static __always_inline void python_end(struct python_walk *walk, enum python_outcome outcome)
 {
     walk->outcome = outcome;
+}
+
+/*
+ * Makes the walk begin at the leaf of an accepted thread state. 0: there is nothing to walk, walk->outcome says why. stack_low: the sampled
+ * stack pointer; seed: what the hash of the stack begins with.
+ */
+static __always_inline int start_python_walk(struct python_walk *walk, const struct python_layout *layout,
+                                             const struct thread_state_head *state, __u64 stack_low, __u64 seed)
+{
+    walk->stack_low = stack_low;
+    walk->windows[0].bytes = 0;
+    walk->windows[1].bytes = 0;
+    walk->boundary_due = 0;
+    walk->cframe = 0;
+    walk->base_frame = 0;
+    walk->hash = seed;
+    walk->frame = thread_state_u64(state, layout->thread_state.frame);
+    if (layout->boundary_style == BOUNDARY_CFRAME_EACH) {
+        walk->cframe = thread_state_u64(state, layout->thread_state.cframe);
+    } else if (layout->cframe.current_frame != LAYOUT_ABSENT) {
+        /* 3.11, 3.12: the thread state leads to the cframe, which leads to the frame. */
+        walk->cframe = walk->frame;
+        walk->frame = 0;
+        if (walk->cframe && read_user_u64(&walk->frame, walk->cframe + layout->cframe.current_frame)) {
+            walk->outcome = PYTHON_FAULT_FRAME;
+            return 0;
+        }
+    }
+    if (layout->thread_state.base_frame != LAYOUT_ABSENT)
+        walk->base_frame = thread_state_u64(state, layout->thread_state.base_frame);
+    return 1;
 }
 
 /*

@@ -8,7 +8,7 @@
  *   CURRENT   <= 3.11   the runtime's pointer to the GIL holder; exact if the holder is this thread
  *   KEY       3.6-3.14  pthread key of the GILState API: also valid while the GIL is released
  *   GILSTATE  3.15      the TLS variable that replaced the key
- *   BY_TID    any       table that user space fills by walking the interpreter's list of threads
+ *   LISTED    any       table that user space fills by walking the interpreter's list of threads
  */
 #pragma once
 
@@ -82,13 +82,15 @@ static __always_inline __u64 thread_specific(__u64 thread_pointer, __u32 key, __
     return read_user_u64(&value, address) ? 0 : value;
 }
 
-/* Same results as thread_state_accept; state is filled on 1. by_tid: candidate from the table, 0 if there is none. */
+/* Same results as thread_state_accept; state is filled on 1. by_list: candidate from the table, 0 if there is none. */
 static __always_inline int find_thread_state(struct thread_state_head *state, const struct python_process *process,
-                                             const struct python_layout *layout, __u64 thread_pointer, __u64 by_tid)
+                                             const struct python_layout *layout, __u64 thread_pointer, __u64 by_list)
 {
     __u64 tls = thread_pointer, candidate = 0;
     int faulted = 0, accepted;
 
+    if (!thread_pointer)
+        return 0; /* start-up, before the C library has set it */
     if (process->sources & THREAD_STATE_TLS_MODULE) {
         __u64 module = process->tls_module;
 
@@ -128,7 +130,7 @@ static __always_inline int find_thread_state(struct thread_state_head *state, co
     if (accepted > 0)
         return 1;
     faulted |= accepted;
-    accepted = thread_state_accept(state, layout, by_tid, thread_pointer);
+    accepted = thread_state_accept(state, layout, by_list, thread_pointer);
     if (accepted > 0)
         return 1;
     return (faulted | accepted) ? -1 : 0;

@@ -54,11 +54,11 @@ struct {
     __type(value, struct python_layout);
 } python_layouts SEC(".maps");
 
-/* key: tgid << 32 | tid; value: address of its thread state. Written by user space for runtimes without a better source. */
+/* value: address of the thread's PyThreadState. Written by user space where the other sources found nothing. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 16384);
-    __type(key, __u64);
+    __uint(max_entries, MAX_LISTED_THREADS);
+    __type(key, struct listed_thread);
     __type(value, __u64);
 } thread_states SEC(".maps");
 
@@ -101,16 +101,7 @@ static __always_inline void start_native(struct sample_scratch *scratch, const s
     struct native_walk *walk = &scratch->native;
 
     copy_user_registers(&walk->registers, registers);
-    walk->ip = walk->registers.ip;
-    walk->sp = walk->registers.sp;
-    walk->bp = walk->registers.bp;
-    walk->exact = exact;
-    walk->at_leaf = exact; /* after the syscall instruction rcx and r11 are not the program's */
-    walk->outcome = NATIVE_NOT_TAKEN;
-    walk->hash = scratch->sample.space.generation;
-    walk->range_valid = 0;
-    walk->window.base = 0;
-    walk->window.bytes = 0;
+    start_native_walk(walk, exact, scratch->sample.space.generation);
 }
 
 /* Sets up the Python walk. 0: there is none, walk->outcome says why. */
@@ -122,7 +113,8 @@ __noinline int start_python(void)
     struct python_walk *walk;
     struct thread_state_head *state;
     const struct python_layout *layout;
-    __u64 thread = bpf_get_current_pid_tgid(), by_tid = 0, *listed;
+    struct listed_thread thread = {};
+    __u64 by_list = 0, *listed;
     __u32 index;
     int found;
 
@@ -137,39 +129,22 @@ __noinline int start_python(void)
         return 0;
     /* The definition's scratch is not in use yet; the stack is too small for the head. */
     state = (struct thread_state_head *)definition->text;
-    if (process->sources & THREAD_STATE_BY_TID) {
+    if (process->sources & THREAD_STATE_LISTED) {
+        thread.tgid = scratch->sample.space.tgid;
+        thread.thread_pointer = scratch->thread_pointer;
         listed = bpf_map_lookup_elem(&thread_states, &thread);
         if (listed)
-            by_tid = *listed;
+            by_list = *listed;
     }
-    found = find_thread_state(state, process, layout, scratch->thread_pointer, by_tid);
+    found = find_thread_state(state, process, layout, scratch->thread_pointer, by_list);
     if (found <= 0) {
         walk->outcome = found < 0 ? PYTHON_FAULT_THREAD_STATE : PYTHON_NO_THREAD_STATE;
         return 0;
     }
 
     walk->layout = index;
-    walk->stack_low = scratch->native.registers.sp;
-    walk->windows[0].bytes = 0;
-    walk->windows[1].bytes = 0;
-    walk->boundary_due = 0;
-    walk->cframe = 0;
-    walk->base_frame = 0;
-    walk->hash = scratch->sample.space.generation;
-    walk->frame = thread_state_u64(state, layout->thread_state.frame);
-    if (layout->boundary_style == BOUNDARY_CFRAME_EACH) {
-        walk->cframe = thread_state_u64(state, layout->thread_state.cframe);
-    } else if (layout->cframe.current_frame != LAYOUT_ABSENT) {
-        /* 3.11, 3.12: the thread state leads to the cframe, which leads to the frame. */
-        walk->cframe = walk->frame;
-        walk->frame = 0;
-        if (walk->cframe && read_user_u64(&walk->frame, walk->cframe + layout->cframe.current_frame)) {
-            walk->outcome = PYTHON_FAULT_FRAME;
-            return 0;
-        }
-    }
-    if (layout->thread_state.base_frame != LAYOUT_ABSENT)
-        walk->base_frame = thread_state_u64(state, layout->thread_state.base_frame);
+    if (!start_python_walk(walk, layout, state, scratch->native.registers.sp, scratch->sample.space.generation))
+        return 0;
     if (layout->thread_state.holds_gil != LAYOUT_ABSENT &&
         (__u32)thread_state_u64(state, layout->thread_state.holds_gil))
         scratch->sample.flags |= SAMPLE_FLAG_HOLDS_GIL;
@@ -499,7 +474,7 @@ int on_tick(struct bpf_perf_event_data *context)
         scratch->kernel_header.frames = 0;
     }
 
-    if (!task.is_kernel_thread) {
+    if (task.has_user_memory) {
         struct pt_regs *saved = (struct pt_regs *)scratch->saved_registers;
 
         _Static_assert(sizeof(*saved) <= sizeof(scratch->saved_registers), "SAVED_REGISTER_WORDS");

@@ -15,6 +15,15 @@ struct process_entry {
 #define NO_PYTHON_LAYOUT 0xffffffffu
 ABI_ASSERT(sizeof(struct process_entry) == 80, "process_entry");
 
+/* Key of the map `thread_states`. */
+struct listed_thread {
+    uint32_t tgid;
+    uint32_t reserved;
+    uint64_t thread_pointer;
+};
+ABI_ASSERT(sizeof(struct listed_thread) == 16, "listed_thread");
+#define MAX_LISTED_THREADS 16384
+
 enum process_flag {
     PROCESS_WATCHED = 1 << 0, /* a target (-p and its children, or the command) */
     PROCESS_FOLLOW = 1 << 1,  /* its children are targets too */

@@ -29,7 +29,7 @@ enum thread_state_source {
     THREAD_STATE_KEY = 1 << 2,        /* pthread_getspecific(key) (3.6 - 3.14) */
     THREAD_STATE_TLS_GILSTATE = 1 << 3, /* 3.15: TLS variable that is kept while the GIL is released */
     THREAD_STATE_CURRENT = 1 << 4,    /* *(current_address): the GIL holder's (2.7 - 3.11), valid if it is this thread's */
-    THREAD_STATE_BY_TID = 1 << 5,     /* table filled by user space */
+    THREAD_STATE_LISTED = 1 << 5,     /* map `thread_states`, filled by user space from the interpreter's list of threads */
 };
 
 struct python_layout {

@@ -87,13 +87,14 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         "  pyebpf record -a -d 10 -o profile.html\n"
         "  pyebpf record -p 1234 -o - | flamegraph.pl > profile.svg\n"
         "  pyebpf record -o run.html -- python3 script.py");
-    record->option_defaults()->always_capture_default();
     record->add_flag("-a,--all", all_, "All processes of the machine");
     record->add_option("-p,--pid", pids_, "Processes, with their threads and children")->delimiter(',')->type_name("PID[,PID…]");
-    record->add_flag("--children,!--no-children", children_, "With -p and a command: also what they start (default)");
+    record->add_flag("--children,!--no-children", children_, "With -p and a command: also what they start (default: yes)");
     record->add_option("command", command_, "After --: a command to start and sample from its first instruction")->type_name("COMMAND ARG…");
-    record->add_option("-F,--frequency", frequency_hz_, "Samples per second and CPU")->type_name("HZ");
-    record->add_option("-d,--duration", duration_s_, "How long to sample; 0: until Ctrl-C or the end of the targets")->type_name("SECONDS");
+    record->add_option("-F,--frequency", frequency_hz_, "Samples per second and CPU")->type_name("HZ")->capture_default_str();
+    record->add_option("-d,--duration", duration_s_, "How long to sample; 0: until Ctrl-C or the end of the targets")
+        ->type_name("SECONDS")
+        ->capture_default_str();
     record->add_option("-o,--output", output_, "File to write, - for stdout; the format follows from its extension")
         ->type_name("FILE")
         ->default_str("profile.html");
@@ -101,10 +102,10 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
     for (const output::Format* format : output::formats()) formats += fmt::format("{}{}", formats.empty() ? "" : ", ", format->name);
     record->add_option("--format", format_, "Format instead of the extension's: " + formats)->type_name("NAME");
     record->add_option("--stats", statistics_, "Also write all statistics as JSON")->type_name("FILE");
-    record->add_flag("--kernel,!--no-kernel", kernel_, "Kernel frames (default)");
-    record->add_option("--native", native_, "Native frames: all, extensions (not the interpreter's own), none")
+    record->add_flag("--kernel,!--no-kernel", kernel_, "Kernel frames (default: yes)");
+    record->add_option("--native", native_, "Native frames: all, extensions (without the interpreter's own) or none")
         ->type_name("WHICH")
-        ->expected(0, 1);
+        ->capture_default_str();
     record->add_flag("--no-native", no_native_, "As --native=none");
     record->add_flag("--per-process", format_options_.per_process, "Processes as root frames");
     record->add_flag("--per-thread", format_options_.per_thread, "Threads as root frames");

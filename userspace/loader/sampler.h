@@ -58,7 +58,8 @@ class Sampler {
     [[nodiscard]] Result<void> put_process(uint32_t tgid, const process_entry& entry);
     void remove_process(uint32_t tgid);
     [[nodiscard]] bool has_process(uint32_t tgid, process_entry& entry) const;
-    void put_thread_state(uint32_t tgid, uint32_t tid, uint64_t address);
+    // The PyThreadState at `address` belongs to the thread with this thread pointer.
+    void put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address);
 
     // The array of all processes' code ranges, shared with the kernel: MAX_CODE_RANGES entries.
     [[nodiscard]] std::span<code_range> code_ranges();

@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "base/log.h"
+#include "python/live_reader.h"
 #include "sys/clock.h"
 
 namespace pyebpf::pipeline {
@@ -15,6 +16,7 @@ namespace {
 
 // The kernel may still walk with a list of ranges that was just replaced; a sample takes microseconds.
 constexpr uint64_t kReuseDelayNs = 1'000'000'000;
+constexpr uint64_t kListingPauseNs = 100'000'000;
 constexpr size_t kMaxProcessRanges = (size_t{1} << MAX_PROCESS_RANGES_LOG2) - 1;
 
 }  // namespace
@@ -128,7 +130,7 @@ void ProcessPublisher::watch(uint32_t pid, bool follow_children) {
 void ProcessPublisher::started(process::InstanceId id) {
     const uint32_t pid = table_->pid(id);
     const std::scoped_lock lock(mutex_);
-    if (runtimes_of_instances_.size() <= id.value) runtimes_of_instances_.resize(id.value + 1);
+    if (attachments_.size() <= id.value) attachments_.resize(id.value + 1);
     auto& state = states_[pid];
     const uint32_t flags = state ? state->entry.flags : 0;  // an exec keeps the target a target
     state = std::make_unique<State>();
@@ -177,7 +179,7 @@ void ProcessPublisher::forked(process::InstanceId parent, process::InstanceId ch
     to->entry = from->entry;
     if ((from->entry.flags & PROCESS_FOLLOW) == 0) to->entry.flags = 0;
     to->entry.flags |= own_flags;
-    runtimes_of_instances_[child.value] = to->runtime;
+    attachments_[child.value] = attachments_[parent.value];
     if (from->published) publish(*to);
 }
 
@@ -193,7 +195,7 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
     if (binary.python.unsupported) {
         ++totals_.unsupported_processes;
         const std::string& reason = binary.python.unsupported->reason;
-        if (warned_.emplace(binary.path, true).second) {
+        if (warned_.insert(binary.path).second) {
             log::warning(fmt::format("{} (pid {}): {}; its native stacks are recorded", binary.path, state.pid, reason));
         }
         return;
@@ -227,6 +229,19 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
             python.tls_module = static_cast<uint32_t>(module);  // 0 until the dynamic linker has filled it
         }
     }
+    // Initial-exec access: the dynamic linker stores the offset from the thread pointer. Not a small negative number: it has not run
+    // yet, or the library was loaded late and its block is elsewhere.
+    const auto add_linked_offset = [&](StatedAddress slot, int64_t& offset, uint32_t source) {
+        if (slot.value == 0) return;
+        int64_t linked = 0;
+        if (sys::read_memory(state.pid, (slot + *bias).value, &linked, sizeof(linked)) && linked < 0 && linked > -(1 << 20)) {
+            offset += linked;
+        } else {
+            python.sources &= ~source;
+        }
+    };
+    add_linked_offset(runtime.tls_offset_slot, python.tls_offset, THREAD_STATE_TLS);
+    add_linked_offset(runtime.tls_gilstate_offset_slot, python.tls_gilstate_offset, THREAD_STATE_TLS_GILSTATE);
     if (runtime.key_address.value != 0) python.key_address = (runtime.key_address + *bias).value;
     if (runtime.current_address.value != 0) python.current_address = (runtime.current_address + *bias).value;
     python.key_has_flag = runtime.version.major == 3 && runtime.version.minor >= 7;
@@ -235,7 +250,7 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
         if (other.file->path.find("/ld-musl-") != std::string::npos) python.libc = LIBC_MUSL;
     }
     state.runtime = binary.python.runtime;
-    runtimes_of_instances_[state.id.value] = state.runtime;
+    attachments_[state.id.value] = {state.runtime, *bias};
     state.wants_ranges = true;
     ++totals_.python_processes;
     totals_.python_versions.insert(runtime.version.to_string());
@@ -307,6 +322,23 @@ void ProcessPublisher::update_ranges(State& state) {
     state.entry.ranges_count = static_cast<uint32_t>(ranges.size());
 }
 
+void ProcessPublisher::list_threads(process::InstanceId id) {
+    const Attachment attached = attachment(id);
+    if (!attached.runtime || (attached.runtime->sources & THREAD_STATE_LISTED) == 0) return;
+    const uint32_t pid = table_->pid(id);
+    {
+        const std::scoped_lock lock(mutex_);
+        const uint64_t now = sys::monotonic_ns();
+        uint64_t& listed_ns = threads_listed_ns_[id.value];
+        if (listed_ns != 0 && now - listed_ns < kListingPauseNs) return;
+        listed_ns = now;
+    }
+    const auto read = [pid](uint64_t address, void* to, size_t bytes) { return sys::read_memory(pid, address, to, bytes); };
+    for (const python::LiveThread& thread : python::read_threads(read, *attached.runtime, attached.bias)) {
+        sampler_.put_thread_state(pid, thread.thread_pointer, thread.thread_state);
+    }
+}
+
 void ProcessPublisher::tables_ready(const elf::ElfFile* file) {
     const std::scoped_lock lock(mutex_);
     for (auto& [pid, state] : states_) {
@@ -327,13 +359,13 @@ PublisherTotals ProcessPublisher::totals() const {
     return totals_;
 }
 
-std::shared_ptr<const python::Runtime> ProcessPublisher::runtime(process::InstanceId id) const {
+ProcessPublisher::Attachment ProcessPublisher::attachment(process::InstanceId id) const {
     const std::scoped_lock lock(mutex_);
-    return id.value < runtimes_of_instances_.size() ? runtimes_of_instances_[id.value] : nullptr;
+    return id.value < attachments_.size() ? attachments_[id.value] : Attachment{};
 }
 
 std::string ProcessPublisher::python_version(process::InstanceId id) const {
-    const auto known = runtime(id);
+    const auto known = attachment(id).runtime;
     return known ? known->version.to_string() : "";
 }
 

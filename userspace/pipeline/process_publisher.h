@@ -46,9 +46,17 @@ class ProcessPublisher : public process::ProcessObserver {
 
     [[nodiscard]] PublisherTotals totals() const;
     [[nodiscard]] native::UnwindTableTotals unwind_totals() const { return unwind_tables_->totals(); }
+    // Looks the threads of a Python process up in its memory, for those whose state the kernel side did not find. At most every 100 ms.
+    void list_threads(process::InstanceId id);
+
     // Python version of an instance, "" if it has no known runtime.
     [[nodiscard]] std::string python_version(process::InstanceId id) const;
-    [[nodiscard]] std::shared_ptr<const python::Runtime> runtime(process::InstanceId id) const;
+    // Where the Python runtime of an instance is; runtime is null if it has none that is known.
+    struct Attachment {
+        std::shared_ptr<const python::Runtime> runtime;
+        LoadBias bias;
+    };
+    [[nodiscard]] Attachment attachment(process::InstanceId id) const;
 
   private:
     class RangeSpan;
@@ -69,8 +77,9 @@ class ProcessPublisher : public process::ProcessObserver {
     mutable std::mutex mutex_;  // guards what follows
     std::unordered_map<uint32_t, std::unique_ptr<State>> states_;  // by pid: the current instance
     std::unordered_map<const python::Runtime*, uint32_t> layouts_;
-    std::vector<std::shared_ptr<const python::Runtime>> runtimes_of_instances_;  // by InstanceId
-    std::map<std::string, bool> warned_;
+    std::vector<Attachment> attachments_;  // by InstanceId
+    std::unordered_map<uint32_t, uint64_t> threads_listed_ns_;  // by InstanceId
+    std::set<std::string> warned_;  // files
     PublisherTotals totals_;
     std::unique_ptr<RangeArena> arena_;
     std::unique_ptr<Slabs> slabs_;

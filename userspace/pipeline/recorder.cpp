@@ -96,8 +96,9 @@ struct Recorder::Parts {
     std::unordered_map<uint64_t, profile::ThreadId> threads;     // by ProcessId << 32 | tid
     std::array<uint64_t, PYTHON_OUTCOMES> python_outcomes{};
     std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
+    std::set<uint32_t> python_started;  // InstanceIds with a complete Python stack
+    uint64_t busy_ns = 0;  // of all CPUs while sampling
     uint64_t undefined_samples = 0;
-    uint64_t malformed_records = 0;
     uint64_t malformed_samples = 0;
 
     ~Parts() {
@@ -178,6 +179,7 @@ Result<void> Recorder::start() {
         parts.event_fds.push_back(fd);
     }
     parts.events.clear();
+    parts.busy_ns = sys::busy_ns().value_or(0);
     parts.profile.start_ns = sys::monotonic_ns();
     parts.profile.start_unix_ns = static_cast<int64_t>(sys::unix_ns());
     if (parts.child) return parts.child->release();
@@ -199,6 +201,7 @@ void Recorder::stop() {
     Parts& parts = *parts_;
     parts.sampler->detach_sampling_events();
     parts.profile.end_ns = sys::monotonic_ns();
+    parts.busy_ns = sys::busy_ns().value_or(parts.busy_ns) - parts.busy_ns;
     parts.take_records();
 }
 
@@ -228,7 +231,16 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
         ++malformed_samples;
         return;
     }
-    if (sample.python_outcome < PYTHON_OUTCOMES) ++python_outcomes[sample.python_outcome];
+    uint8_t python_outcome = sample.python_outcome;
+    if (python_outcome == PYTHON_COMPLETE) python_started.insert(instance.value);
+    if (python_outcome == PYTHON_NO_THREAD_STATE || python_outcome == PYTHON_FAULT_THREAD_STATE) {
+        if (!python_started.contains(instance.value)) {
+            python_outcome = PYTHON_NO_THREAD_STATE;  // start-up: the interpreter's variables have no pages yet
+        } else {
+            publisher->list_threads(instance);
+        }
+    }
+    if (python_outcome < PYTHON_OUTCOMES) ++python_outcomes[python_outcome];
     if (sample.native_outcome < NATIVE_OUTCOMES) ++native_outcomes[sample.native_outcome];
     if (sample.python_hash != 0 && sample.python_code_defined == 0) ++undefined_samples;
     if (sample.native_outcome == NATIVE_NO_MAPPING || sample.native_outcome == NATIVE_NO_TABLE) publisher->want_code_ranges(instance);
@@ -303,7 +315,7 @@ profile::Profile Recorder::finish() {
     input.malformed_records = parts.store.malformed_records() + parts.malformed_samples;
     input.lost_process_events = parts.table->lost_events();
     input.processes_seen = parts.table->size();
-    input.expected_ticks = (profile.end_ns - profile.start_ns) / period * parts.cpus;
+    input.expected_ticks = parts.busy_ns / period;
     input.cpus = parts.cpus;
     profile.statistics = make_statistics(input);
 

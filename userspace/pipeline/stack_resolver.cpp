@@ -8,6 +8,7 @@
 
 #include "profile/merge.h"
 #include "python/line_table.h"
+#include "python/live_reader.h"
 #include "symbolize/demangle.h"
 
 namespace pyebpf::pipeline {
@@ -68,7 +69,7 @@ size_t StackResolver::StackKeyHash::operator()(const StackKey& key) const noexce
 
 size_t StackResolver::PlaceKeyHash::operator()(const PlaceKey& key) const noexcept { return mix(key.address, key.instance); }
 
-StackResolver::StackResolver(profile::Profile& profile, const StackStore& store, const process::ProcessTable& table,
+StackResolver::StackResolver(profile::Profile& profile, StackStore& store, const process::ProcessTable& table,
                              process::BinaryCache& binaries, const ProcessPublisher& publisher, NativeFrames native_frames)
     : profile_(profile), store_(store), table_(table), binaries_(binaries), publisher_(publisher), native_frames_(native_frames) {}
 
@@ -98,9 +99,9 @@ StackId StackResolver::resolve(const sample_record& sample, process::InstanceId 
             native_links.push_back({is_guess ? 0 : frame.cfa & ~NATIVE_CFA_FLAGS, native_names.back().is_evaluator});
         }
     }
-    const auto runtime = publisher_.runtime(instance);
+    const ProcessPublisher::Attachment attached = publisher_.attachment(instance);
     PythonChain chain;
-    if (python != nullptr && runtime) chain = to_chain(*python, *runtime);
+    if (python != nullptr && attached.runtime) chain = to_chain(*python, *attached.runtime);
     const profile::MergeResult merged = profile::merge(native_links, chain.links);
     if (!chain.links.empty() && native != nullptr) {
         ++totals_.merges;
@@ -118,16 +119,15 @@ StackId StackResolver::resolve(const sample_record& sample, process::InstanceId 
             const python_frame& frame = *chain.frames[link.index];
             // A frame in the middle that has not reached its first traceable instruction is the trampoline of a specialized class call
             // (3.13+, code object "__init__" of file "__init__"); CPython's own readers skip it. At the top it is a function just entered.
-            const CodeObject* code = store_.code({sample.space.tgid, sample.space.generation}, frame.word0, sample.time_ns);
+            const CodeObject* code = code_of(frame, sample, instance, attached);
             const int64_t offset = static_cast<int64_t>(frame.word1) >> PYTHON_FRAME_OFFSET_SHIFT;
             if (link.index > 0 && code != nullptr && kind_of(frame) != PYTHON_FRAME_GENERATOR &&
-                runtime->layout.frame_style == FRAME_STYLE_INTERPRETER && offset < 2 * int64_t{code->first_traceable} && offset >= 0 &&
+                attached.runtime->layout.frame_style == FRAME_STYLE_INTERPRETER && offset < 2 * int64_t{code->first_traceable} && offset >= 0 &&
                 code->file == "__init__") {
                 continue;
             }
-            bool is_defined = false;
-            frames.push_back(python_frame_id(frame, sample, runtime.get(), is_defined));
-            complete = complete && is_defined;
+            frames.push_back(python_frame_id(frame, code, *attached.runtime));
+            complete = complete && code != nullptr;
             continue;
         }
         const NativeName& name = native_names[link.index];
@@ -136,11 +136,14 @@ StackId StackResolver::resolve(const sample_record& sample, process::InstanceId 
         frames.push_back(name.frame);
     }
     if (native_frames_ == NativeFrames::kExtensions && has_python && native != nullptr) {
-        // The C library's start-up code at the root says nothing about a Python program.
+        // What starts a thread (_start, clone3, the C library's code between them and main) says nothing about a Python program.
+        const bool reached_start = sample.native_outcome == NATIVE_COMPLETE;
         for (size_t i = merged.links.size(); i > 0 && !merged.links[i - 1].is_python; --i) {
-            const NativeName& name = native_names[merged.links[i - 1].index];
+            const uint32_t index = merged.links[i - 1].index;
+            const NativeName& name = native_names[index];
             if (name.is_interpreter) continue;
-            if (!name.is_start_code || frames.empty() || frames.back() != name.frame) break;
+            const bool is_start = reached_start && index + 1 == native_names.size();
+            if (!(name.is_start_code || is_start) || frames.empty() || frames.back() != name.frame) break;
             frames.pop_back();
         }
     }
@@ -206,10 +209,34 @@ const symbolize::FileSymbols* StackResolver::symbols_of(const std::shared_ptr<co
     return symbols.get();
 }
 
-FrameId StackResolver::python_frame_id(const python_frame& frame, const sample_record& sample, const python::Runtime* runtime,
-                                       bool& is_defined) {
-    const CodeObject* code = store_.code({sample.space.tgid, sample.space.generation}, frame.word0, sample.time_ns);
-    is_defined = code != nullptr;
+const CodeObject* StackResolver::code_of(const python_frame& frame, const sample_record& sample, process::InstanceId instance,
+                                         const ProcessPublisher::Attachment& python) {
+    const Identity identity{sample.space.tgid, sample.space.generation};
+    const CodeObject* known = store_.code(identity, frame.word0, sample.time_ns);
+    if (known != nullptr && known->has_name && known->has_file && known->has_line_table) return known;
+    if (!table_.alive(instance)) return known;
+    const uint32_t pid = sample.space.tgid;
+    const auto read = [pid](uint64_t address, void* to, size_t bytes) { return sys::read_memory(pid, address, to, bytes); };
+    const uint64_t code_type = (python.runtime->code_type + python.bias).value;
+    const auto live = python::read_code(read, python.runtime->layout, code_type, frame.word0);
+    if (!live) return known;
+    CodeObject code;
+    code.time_ns = sample.time_ns;
+    code.has_name = live->name.encoding != TEXT_MISSING;
+    code.has_file = live->file.encoding != TEXT_MISSING;
+    code.has_line_table = !live->line_table.empty();
+    code.name = decode_text(live->name.bytes, live->name.encoding) + (live->name.is_cut ? "…" : "");
+    code.file = decode_text(live->file.bytes, live->file.encoding) + (live->file.is_cut ? "…" : "");
+    code.line_table = live->line_table;
+    code.first_line = live->first_line;
+    code.flags = live->flags;
+    code.first_traceable = live->first_traceable;
+    ++totals_.code_read_late;
+    store_.add_code(identity, frame.word0, std::move(code));
+    return store_.code(identity, frame.word0, sample.time_ns);
+}
+
+FrameId StackResolver::python_frame_id(const python_frame& frame, const CodeObject* code, const python::Runtime& runtime) {
     if (code == nullptr) {
         ++totals_.undefined_frames;
         return intern(FrameKind::kPython, "[unknown: code object not captured]", "");
@@ -222,7 +249,7 @@ FrameId StackResolver::python_frame_id(const python_frame& frame, const sample_r
     named.line = named.first_line;
     if (code->has_line_table) {
         const auto offset = static_cast<int32_t>(static_cast<int64_t>(frame.word1) >> PYTHON_FRAME_OFFSET_SHIFT);
-        const python::Location location = python::displayed_location(runtime->version.major, runtime->version.minor, code->line_table,
+        const python::Location location = python::displayed_location(runtime.version.major, runtime.version.minor, code->line_table,
                                                                      code->first_line, offset);
         named.line = static_cast<uint32_t>(std::max(location.line, 0));
     }

@@ -31,12 +31,13 @@ struct ResolverTotals {
     uint64_t merges = 0;
     uint64_t merges_verified = 0;  // all boundaries found their native frame, and the reverse
     uint64_t undefined_frames = 0; // Python frames (of distinct stacks) whose code object was never defined
+    uint64_t code_read_late = 0;   // code objects that were read from the live process
     uint64_t missing_parts = 0;    // samples whose stack part was lost
 };
 
 class StackResolver {
   public:
-    StackResolver(profile::Profile& profile, const StackStore& store, const process::ProcessTable& table,
+    StackResolver(profile::Profile& profile, StackStore& store, const process::ProcessTable& table,
                   process::BinaryCache& binaries, const ProcessPublisher& publisher, NativeFrames native_frames);
     ~StackResolver();
 
@@ -71,14 +72,16 @@ class StackResolver {
 
     [[nodiscard]] profile::FrameId kernel_frame(uint64_t address);
     [[nodiscard]] NativeName native_name(process::InstanceId instance, uint64_t address);
-    [[nodiscard]] profile::FrameId python_frame_id(const python_frame& frame, const sample_record& sample,
-                                                   const python::Runtime* runtime, bool& is_defined);
+    // The code object of a frame; if the kernel side did not define it, from the live process. Null if that failed too.
+    [[nodiscard]] const CodeObject* code_of(const python_frame& frame, const sample_record& sample, process::InstanceId instance,
+                                            const ProcessPublisher::Attachment& python);
+    [[nodiscard]] profile::FrameId python_frame_id(const python_frame& frame, const CodeObject* code, const python::Runtime& runtime);
     [[nodiscard]] const symbolize::FileSymbols* symbols_of(const std::shared_ptr<const elf::ElfFile>& file);
     [[nodiscard]] profile::FrameId intern(profile::FrameKind kind, std::string_view function, std::string_view module);
     [[nodiscard]] profile::FrameId marker(std::string_view text);
 
     profile::Profile& profile_;
-    const StackStore& store_;
+    StackStore& store_;
     const process::ProcessTable& table_;
     process::BinaryCache& binaries_;
     const ProcessPublisher& publisher_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/stack_store.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -138,6 +139,12 @@ bool StackStore::add_definition(std::span<const uint8_t> record) {
     code.first_traceable = definition.first_traceable;
     code_[{definition.space.tgid, definition.space.generation}][definition.code].push_back(std::move(code));
     return true;
+}
+
+void StackStore::add_code(const Identity& identity, uint64_t address, CodeObject code) {
+    auto& definitions = code_[identity][address];
+    const auto after = std::ranges::upper_bound(definitions, code.time_ns, {}, &CodeObject::time_ns);
+    definitions.insert(after, std::move(code));
 }
 
 const std::vector<uint64_t>* StackStore::kernel(uint64_t hash) const {

@@ -44,6 +44,9 @@ class StackStore {
     // A RECORD_STACK or RECORD_CODE_DEFINITION. False if it is malformed.
     bool add(std::span<const uint8_t> record);
 
+    // A code object that was read from the live process instead, at time_ns.
+    void add_code(const Identity& identity, uint64_t address, CodeObject code);
+
     // The parts of a stack; null if the part was never received.
     [[nodiscard]] const std::vector<uint64_t>* kernel(uint64_t hash) const;
     [[nodiscard]] const std::vector<native_frame>* native(uint64_t hash) const;

@@ -27,7 +27,7 @@ struct StatisticsInput {
     uint64_t malformed_records = 0;
     uint64_t lost_process_events = 0;
     uint64_t processes_seen = 0;
-    uint64_t expected_ticks = 0;  // duration / period * CPUs
+    uint64_t expected_ticks = 0;  // busy time of all CPUs / period: an idle CPU need not tick
     uint64_t cpus = 0;
 };
 

@@ -173,7 +173,7 @@ void find_interpreters(const elf::ElfFile& file, const Symbols& symbols,
         const auto head = returned_variable(file, *function);
         if (head && is_in_writable_memory(file, *head)) runtime.interpreters_head = *head;
     }
-    if (runtime.interpreters_head.value != 0) runtime.sources |= THREAD_STATE_BY_TID;
+    if (runtime.interpreters_head.value != 0) runtime.sources |= THREAD_STATE_LISTED;
 }
 
 }  // namespace

@@ -131,6 +131,26 @@ std::string thread_name(uint32_t pid, uint32_t tid) {
 
 std::string executable_path(uint32_t pid) { return read_link(fmt::format("/proc/{}/exe", pid)); }
 
+// proc_stat(5): "cpu user nice system idle iowait irq softirq steal guest guest_nice"; guest times are in user and nice already.
+std::optional<uint64_t> parse_busy_ns(std::string_view stat_text, uint64_t ticks_per_second) {
+    constexpr std::string_view kLabel = "cpu  ";
+    if (!stat_text.starts_with(kLabel) || ticks_per_second == 0) return std::nullopt;
+    stat_text.remove_prefix(kLabel.size());
+    uint64_t ticks = 0;
+    for (int field = 0; field < 7; ++field) {
+        uint64_t value = 0;
+        if (!take_number(stat_text, value, 10)) return std::nullopt;
+        const bool is_idle = field == 3 || field == 4;
+        if (!is_idle) ticks += value;
+    }
+    return ticks * (1'000'000'000 / ticks_per_second);
+}
+
+std::optional<uint64_t> busy_ns() {
+    const auto text = read_file("/proc/stat");
+    return text ? parse_busy_ns(*text, static_cast<uint64_t>(sysconf(_SC_CLK_TCK))) : std::nullopt;
+}
+
 std::optional<std::string> read_file(const std::string& path, size_t max_bytes) {
     const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return std::nullopt;

@@ -45,6 +45,11 @@ struct ProcStat {
 [[nodiscard]] std::string thread_name(uint32_t pid, uint32_t tid);
 [[nodiscard]] std::string executable_path(uint32_t pid);
 
+// Time that all CPUs together were busy since boot (user, system and interrupts; not idle, not stolen by a hypervisor), from /proc/stat.
+// Its unit is ns, its resolution 10 ms.
+[[nodiscard]] std::optional<uint64_t> parse_busy_ns(std::string_view stat_text, uint64_t ticks_per_second);
+[[nodiscard]] std::optional<uint64_t> busy_ns();
+
 // The whole of a small file; nullopt if it cannot be read. At most max_bytes.
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path, size_t max_bytes = 64 << 20);
 

@@ -152,7 +152,7 @@ std::string source_names(uint32_t sources) {
                                          {THREAD_STATE_KEY, "key"},
                                          {THREAD_STATE_TLS_GILSTATE, "tls-gilstate"},
                                          {THREAD_STATE_CURRENT, "current"},
-                                         {THREAD_STATE_BY_TID, "list"}}) {
+                                         {THREAD_STATE_LISTED, "list"}}) {
         if ((sources & bit) != 0) text += std::string(text.empty() ? "" : " ") + name;
     }
     return text;
@@ -160,7 +160,7 @@ std::string source_names(uint32_t sources) {
 
 uint32_t expected_sources(const python::Runtime& runtime) {
     const int minor = runtime.version.minor;
-    uint32_t expected = THREAD_STATE_BY_TID;
+    uint32_t expected = THREAD_STATE_LISTED;
     if (runtime.version.major == 2 || minor <= 11) expected |= THREAD_STATE_CURRENT;
     if (runtime.version.major == 3 && minor <= 14) expected |= THREAD_STATE_KEY;
     if (minor >= 12)

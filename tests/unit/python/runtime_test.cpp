@@ -172,7 +172,7 @@ TEST(Inspect, EveryVersionAndBuildIsRecognized) {
             EXPECT_TRUE(same(runtime.layout, layout.walker)) << major << '.' << minor;
             ASSERT_EQ(runtime.eval_ranges.size(), 1U);
             EXPECT_EQ(runtime.eval_ranges[0].end - runtime.eval_ranges[0].begin, 64U);
-            uint32_t expected = THREAD_STATE_BY_TID;
+            uint32_t expected = THREAD_STATE_LISTED;
             if (major == 2 || minor <= 11) expected |= THREAD_STATE_CURRENT;
             if (minor >= 7 && minor <= 14 && major == 3) expected |= THREAD_STATE_KEY;
             if (minor >= 12) expected |= THREAD_STATE_TLS;

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/live_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace pyebpf::python {
+
+namespace {
+
+constexpr size_t kMaxTextBytes = 64 << 10;
+constexpr size_t kMaxTableBytes = 1 << 20;
+constexpr size_t kMaxInterpreters = 1024;
+constexpr size_t kMaxThreads = 65536;
+
+// A structure's copy; fields beyond its end are 0.
+class Fields {
+  public:
+    explicit Fields(std::vector<uint8_t> bytes) : bytes_(std::move(bytes)) {}
+
+    [[nodiscard]] uint64_t u64(uint32_t offset) const { return take<uint64_t>(offset); }
+    [[nodiscard]] uint32_t u32(uint32_t offset) const { return take<uint32_t>(offset); }
+
+  private:
+    template <class T>
+    [[nodiscard]] T take(uint32_t offset) const {
+        T value{};
+        if (offset + sizeof(T) <= bytes_.size()) std::memcpy(&value, bytes_.data() + offset, sizeof(T));
+        return value;
+    }
+    std::vector<uint8_t> bytes_;
+};
+
+std::optional<Fields> read_fields(const ReadMemory& read, uint64_t address, size_t bytes) {
+    std::vector<uint8_t> copy(bytes);
+    if (address == 0 || !read(address, copy.data(), bytes)) return std::nullopt;
+    return Fields(std::move(copy));
+}
+
+std::optional<uint64_t> read_u64(const ReadMemory& read, uint64_t address) {
+    uint64_t value = 0;
+    if (address == 0 || !read(address, &value, sizeof(value))) return std::nullopt;
+    return value;
+}
+
+RawText read_bytes(const ReadMemory& read, uint64_t address, uint64_t bytes, text_encoding encoding) {
+    RawText text;
+    const size_t take = std::min<uint64_t>(bytes, kMaxTextBytes) & ~size_t{3};
+    text.bytes.resize(bytes <= kMaxTextBytes ? bytes : take);
+    text.is_cut = text.bytes.size() < bytes;
+    if (!text.bytes.empty() && !read(address, text.bytes.data(), text.bytes.size())) return {};
+    text.encoding = encoding;
+    return text;
+}
+
+// CPython Include/cpython/unicodeobject.h; the layout tells where each version has the fields.
+RawText read_text(const ReadMemory& read, const python_layout& layout, uint64_t address) {
+    constexpr size_t kHeadBytes = 40;
+    const auto head = read_fields(read, address, kHeadBytes);
+    if (!head) return {};
+    if (layout.text.is_bytes != 0) {
+        return read_bytes(read, address + layout.text.bytes_data, head->u64(layout.object.var_size), TEXT_BYTES);
+    }
+    const uint64_t length = head->u64(layout.text.length);
+    const uint32_t state = head->u32(layout.text.state);
+    const uint32_t width = state >> layout.text.kind_shift & 7;
+    const bool is_compact = (state & layout.text.compact_bit) != 0;
+    const bool is_ascii = (state & layout.text.ascii_bit) != 0;
+    uint64_t data = address + (is_ascii ? layout.text.ascii_data : layout.text.compact_data);
+    if (!is_compact) {
+        const auto pointer = read_u64(read, address + layout.text.compact_data);
+        if (!pointer) return {};
+        data = *pointer;
+    }
+    if (is_ascii) return read_bytes(read, data, length, TEXT_BYTES);
+    const text_encoding encoding = width == 1 ? TEXT_LATIN1 : width == 2 ? TEXT_UCS2 : width == 4 ? TEXT_UCS4 : TEXT_MISSING;
+    if (encoding == TEXT_MISSING || length > kMaxTextBytes * 16) return {};
+    return read_bytes(read, data, length * width, encoding);
+}
+
+}  // namespace
+
+std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& layout, uint64_t code_type, uint64_t address) {
+    const auto head = read_fields(read, address, layout.code.read_bytes);
+    if (!head || head->u64(layout.object.type) != code_type) return std::nullopt;
+    const bool has_qualified_name = layout.code.qualified_name != LAYOUT_ABSENT;
+    LiveCode code;
+    code.name = read_text(read, layout, head->u64(has_qualified_name ? layout.code.qualified_name : layout.code.name));
+    code.file = read_text(read, layout, head->u64(layout.code.file_name));
+    code.first_line = static_cast<int32_t>(head->u32(layout.code.first_line));
+    code.flags = head->u32(layout.code.flags);
+    if (layout.code.first_traceable != LAYOUT_ABSENT) code.first_traceable = head->u32(layout.code.first_traceable);
+    const uint64_t table = head->u64(layout.code.line_table);
+    const auto table_bytes = read_u64(read, table + layout.object.var_size);
+    if (table_bytes && *table_bytes <= kMaxTableBytes) {
+        code.line_table.resize(*table_bytes);
+        if (!code.line_table.empty() && !read(table + layout.text.bytes_data, code.line_table.data(), code.line_table.size())) {
+            code.line_table.clear();
+        }
+    }
+    // The object may have been freed and replaced meanwhile: believe it only if its head has not changed.
+    const auto again = read_fields(read, address, layout.code.read_bytes);
+    if (!again || again->u64(layout.code.name) != head->u64(layout.code.name) ||
+        again->u64(layout.code.line_table) != head->u64(layout.code.line_table)) {
+        return std::nullopt;
+    }
+    return code;
+}
+
+std::vector<LiveThread> read_threads(const ReadMemory& read, const Runtime& runtime, LoadBias bias) {
+    std::vector<LiveThread> threads;
+    if (runtime.interpreters_head.value == 0) return threads;
+    uint64_t interpreter = read_u64(read, (runtime.interpreters_head + bias).value).value_or(0);
+    for (size_t i = 0; interpreter != 0 && i < kMaxInterpreters; ++i) {
+        uint64_t thread = read_u64(read, interpreter + runtime.interpreter_threads).value_or(0);
+        while (thread != 0 && threads.size() < kMaxThreads) {
+            const auto thread_pointer = read_u64(read, thread + runtime.layout.thread_state.thread_id);
+            if (!thread_pointer) break;
+            threads.push_back({thread, *thread_pointer});
+            thread = read_u64(read, thread + runtime.thread_next).value_or(0);
+        }
+        interpreter = read_u64(read, interpreter + runtime.interpreter_next).value_or(0);
+    }
+    return threads;
+}
+
+}  // namespace pyebpf::python

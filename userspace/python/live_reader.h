@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads Python objects from the memory of a live process, for what the kernel side could not: a page that was not resident, more code objects
+// than one sample defines, thread states of threads that released the GIL. The memory is hostile and changes while it is read: every
+// length is bounded, and what does not look right is refused.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/addresses.h"
+#include "bpf/abi/python_layout.h"
+#include "bpf/abi/record.h"
+#include "python/runtime.h"
+
+namespace pyebpf::python {
+
+// Copies [address, address + bytes); false unless all of it was read.
+using ReadMemory = std::function<bool(uint64_t address, void* to, size_t bytes)>;
+
+// A str, or in Python 2 a byte string, as its bytes in memory.
+struct RawText {
+    std::vector<uint8_t> bytes;
+    text_encoding encoding = TEXT_MISSING;
+    bool is_cut = false;  // longer than the limit
+};
+
+struct LiveCode {
+    RawText name;  // qualified where the version has it
+    RawText file;
+    std::vector<uint8_t> line_table;
+    int32_t first_line = 0;
+    uint32_t flags = 0;
+    uint32_t first_traceable = 0;
+};
+
+// nullopt if there is no code object at the address (any more).
+[[nodiscard]] std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& layout, uint64_t code_type, uint64_t address);
+
+struct LiveThread {
+    uint64_t thread_state = 0;
+    uint64_t thread_pointer = 0;  // thread_id
+};
+
+// The threads of all interpreters; at most 65,536.
+[[nodiscard]] std::vector<LiveThread> read_threads(const ReadMemory& read, const Runtime& runtime, LoadBias bias);
+
+}  // namespace pyebpf::python
