@@ -21,7 +21,7 @@ std::string describe(NoName reason, std::string_view file) {
         case NoName::kNoSymbols:
             return "no symbols" + in_file;
         case NoName::kOutsideSymbols:
-            return "outside the symbols" + in_file;
+            return "no symbol here" + in_file;
         case NoName::kNotMapped:
             return "not mapped";
         case NoName::kNotExecutable:

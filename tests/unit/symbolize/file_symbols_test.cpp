@@ -21,10 +21,10 @@ std::string name_at(const FileSymbols& symbols, uint64_t address) {
 
 TEST(FileSymbols, SizedSymbolsEndWhereTheySay) {
     const FileSymbols symbols(open_elf({.symtab = {{"f", 0x1100, 0x10}, {"g", 0x1120, 0x20}}}));
-    EXPECT_EQ(name_at(symbols, 0x10ff), "[unknown: outside the symbols]");
+    EXPECT_EQ(name_at(symbols, 0x10ff), "[unknown: no symbol here]");
     EXPECT_EQ(name_at(symbols, 0x1100), "f");
     EXPECT_EQ(name_at(symbols, 0x110f), "f");
-    EXPECT_EQ(name_at(symbols, 0x1110), "[unknown: outside the symbols]");
+    EXPECT_EQ(name_at(symbols, 0x1110), "[unknown: no symbol here]");
     EXPECT_EQ(name_at(symbols, 0x1130), "g");
     const auto found = symbols.lookup({0x1130});
     ASSERT_TRUE(found);
@@ -41,7 +41,7 @@ TEST(FileSymbols, UnsizedSymbolsReachToTheNextOrTheEndOfTheSection) {
     const FileSymbols symbols(open_elf({.symtab = {{"a", 0x1100, 0}, {"b", 0x1200, 0}}}));
     EXPECT_EQ(name_at(symbols, 0x11ff), "a");
     EXPECT_EQ(name_at(symbols, 0x1fff), "b");
-    EXPECT_EQ(name_at(symbols, 0x2000), "[unknown: outside the symbols]");
+    EXPECT_EQ(name_at(symbols, 0x2000), "[unknown: no symbol here]");
 }
 
 TEST(FileSymbols, InnerSymbolWinsAndOuterResumesBehindIt) {
@@ -90,7 +90,7 @@ TEST(FileSymbols, DynamicAndDebugSymbolsAreMerged) {
         {.symtab = {{"exported", 0x1100, 0x10}, {"internal", 0x1200, 0x10, STT_FUNC, STB_LOCAL}}});
     const FileSymbols without(file);
     EXPECT_EQ(name_at(without, 0x1100), "exported");
-    EXPECT_EQ(name_at(without, 0x1200), "[unknown: outside the symbols]");
+    EXPECT_EQ(name_at(without, 0x1200), "[unknown: no symbol here]");
     const FileSymbols with(file, debug);
     EXPECT_EQ(name_at(with, 0x1100), "exported");
     EXPECT_EQ(name_at(with, 0x1200), "internal");
@@ -102,8 +102,8 @@ TEST(FileSymbols, AbsurdSizesAreBoundedToTheSection) {
         open_elf({.symtab = {{"f", 0x1100, UINT64_MAX}, {"g", 0x1f00, UINT64_MAX - 0x1e00}}}));
     EXPECT_EQ(name_at(symbols, 0x1eff), "f");
     EXPECT_EQ(name_at(symbols, 0x1fff), "g");
-    EXPECT_EQ(name_at(symbols, 0x2000), "[unknown: outside the symbols]");
-    EXPECT_EQ(name_at(symbols, UINT64_MAX), "[unknown: outside the symbols]");
+    EXPECT_EQ(name_at(symbols, 0x2000), "[unknown: no symbol here]");
+    EXPECT_EQ(name_at(symbols, UINT64_MAX), "[unknown: no symbol here]");
 }
 
 TEST(FileSymbols, DeepNestingIsCut) {
@@ -130,7 +130,7 @@ TEST(FileSymbols, AgreesWithALinearSearch) {
         }
         const FileSymbols symbols(open_elf(image));
         for (uint64_t address = 0xff0; address < 0x2010; ++address) {
-            std::string expected = "[unknown: outside the symbols]";
+            std::string expected = "[unknown: no symbol here]";
             uint64_t best = 0;
             for (const auto& symbol : image.symtab) {
                 const bool contains =
