@@ -49,37 +49,51 @@ static __always_inline int thread_state_accept(struct thread_state_head *state, 
     return 1;
 }
 
-/* The TLS block of a library that was loaded after start-up. glibc: dtv[module].pointer; musl: dtv[module] (both: dtv at tp + 8). */
-static __always_inline __u64 tls_block(__u64 thread_pointer, __u32 module, __u32 libc)
+/*
+ * The TLS block of a library that was loaded after start-up; 0 if this thread has none. Returns nonzero if it could not be read.
+ * glibc: dtv[module].pointer; musl: dtv[module] (both: dtv at tp + 8).
+ */
+static __always_inline int tls_block(__u64 thread_pointer, __u32 module, __u32 libc, __u64 *block)
 {
-    __u64 dtv = 0, block = 0;
+    __u64 dtv = 0;
 
-    if (read_user_u64(&dtv, thread_pointer + 8) || !dtv)
+    *block = 0;
+    if (read_user_u64(&dtv, thread_pointer + 8))
+        return -1;
+    if (!dtv)
         return 0;
-    if (read_user_u64(&block, dtv + (libc == LIBC_MUSL ? 8ull : 16ull) * module))
-        return 0;
-    return block == ~0ull ? 0 : block; /* glibc: TLS_DTV_UNALLOCATED */
+    if (read_user_u64(block, dtv + (libc == LIBC_MUSL ? 8ull : 16ull) * module))
+        return -1;
+    if (*block == ~0ull) /* glibc: TLS_DTV_UNALLOCATED */
+        *block = 0;
+    return 0;
 }
 
 /*
- * pthread_getspecific(key) of another thread, as nptl (glibc 2.31 - 2.43, x86-64) and musl (1.2) lay it out; see docs/cpython.md.
+ * pthread_getspecific(key) of another thread, as nptl (glibc 2.31 - 2.43, x86-64) and musl (1.2) lay it out; see docs/cpython.md. 0 if it
+ * has no value. Returns nonzero if it could not be read.
  */
-static __always_inline __u64 thread_specific(__u64 thread_pointer, __u32 key, __u32 libc)
+static __always_inline int thread_specific(__u64 thread_pointer, __u32 key, __u32 libc, __u64 *value)
 {
-    __u64 address, block = 0, value = 0;
+    __u64 address, block = 0;
 
+    *value = 0;
     if (libc == LIBC_MUSL) {
-        if (key >= 128 || read_user_u64(&block, thread_pointer + 0x80))
+        if (key >= 128)
             return 0;
+        if (read_user_u64(&block, thread_pointer + 0x80))
+            return -1;
         address = block + 8ull * key;
     } else if (key < 32) {
-        address = thread_pointer + 0x310 + 16ull * key + 8;
+        return read_user_u64(value, thread_pointer + 0x310 + 16ull * key + 8) != 0;
     } else {
-        if (key >= 1024 || read_user_u64(&block, thread_pointer + 0x510 + 8ull * (key >> 5)) || !block)
+        if (key >= 1024)
             return 0;
+        if (read_user_u64(&block, thread_pointer + 0x510 + 8ull * (key >> 5)))
+            return -1;
         address = block + 16ull * (key & 31) + 8;
     }
-    return read_user_u64(&value, address) ? 0 : value;
+    return block ? read_user_u64(value, address) != 0 : 0;
 }
 
 /* Same results as thread_state_accept; state is filled on 1. by_list: candidate from the table, 0 if there is none. */
@@ -96,7 +110,9 @@ static __always_inline int find_thread_state(struct thread_state_head *state, co
 
         if (!module)
             faulted |= read_user_u64(&module, process->tls_module_slot) != 0;
-        tls = module ? tls_block(thread_pointer, module, process->libc) : 0;
+        tls = 0;
+        if (module)
+            faulted |= tls_block(thread_pointer, module, process->libc, &tls);
     }
 
     if ((process->sources & THREAD_STATE_TLS) && tls) {
@@ -122,7 +138,7 @@ static __always_inline int find_thread_state(struct thread_state_head *state, co
 
         faulted |= read_user(&key, sizeof(key), process->key_address - 4) != 0;
         if (key.key >= 0 && (key.initialized || !process->key_has_flag))
-            candidate = thread_specific(thread_pointer, key.key, process->libc);
+            faulted |= thread_specific(thread_pointer, key.key, process->libc, &candidate);
     } else if ((process->sources & THREAD_STATE_TLS_GILSTATE) && tls) {
         faulted |= read_user_u64(&candidate, tls + process->tls_gilstate_offset) != 0;
     }

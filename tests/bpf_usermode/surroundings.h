@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the walkers see instead of a kernel (platform.h): the memory of a target, code ranges and
+// unwind tables, counters. Every read can be made to fail, as the page may be absent in the kernel.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "bpf/abi/counters.h"
+#include "bpf/abi/unwind.h"
+
+namespace pyebpf::test {
+
+class Memory {
+  public:
+    virtual ~Memory() = default;
+    // False unless all bytes could be read.
+    virtual bool read(uint64_t address, std::span<uint8_t> to) = 0;
+};
+
+// Memory that was recorded or made up: bytes at some addresses, nothing elsewhere.
+class ImageMemory : public Memory {
+  public:
+    // Adds bytes; those that are there already are overwritten. Touching pieces become one.
+    void add(uint64_t address, std::span<const uint8_t> bytes);
+    template <class T>
+    void put(uint64_t address, const T& value) {
+        add(address, {reinterpret_cast<const uint8_t*>(&value), sizeof(value)});
+    }
+    void remove_all() { regions_.clear(); }
+    bool read(uint64_t address, std::span<uint8_t> to) override;
+    // By address, apart from each other.
+    [[nodiscard]] std::map<uint64_t, std::vector<uint8_t>>& regions() { return regions_; }
+    [[nodiscard]] const std::map<uint64_t, std::vector<uint8_t>>& regions() const {
+        return regions_;
+    }
+
+  private:
+    std::map<uint64_t, std::vector<uint8_t>> regions_;
+};
+
+// In force while it lives; one at a time, as the kernel's helpers have no argument for it.
+class Surroundings {
+  public:
+    explicit Surroundings(Memory& memory);
+    ~Surroundings();
+    Surroundings(const Surroundings&) = delete;
+    Surroundings& operator=(const Surroundings&) = delete;
+
+    void fail_read(uint64_t number) { failing_read_ = number; }  // from 0
+    void set_code(std::span<const code_range> ranges, std::span<const uint32_t> slab);
+
+    [[nodiscard]] uint64_t reads() const { return reads_; }
+    [[nodiscard]] uint64_t counter(kernel_counter which) const { return counters_[which]; }
+
+    // The helpers.
+    long probe_read_user(void* to, uint32_t bytes, uint64_t from);
+    void count(kernel_counter which) { ++counters_[which]; }
+    [[nodiscard]] const code_range* range(uint32_t index) const;
+    [[nodiscard]] const uint32_t* slab_words(uint32_t slab) const;
+    static Surroundings& current();
+
+  private:
+    Memory& memory_;
+    std::optional<uint64_t> failing_read_;
+    uint64_t reads_ = 0;
+    std::array<uint64_t, KERNEL_COUNTER_COUNT> counters_{};
+    std::span<const code_range> ranges_;
+    std::vector<uint32_t> slab_;  // of UNWIND_SLAB_WORDS, as in the kernel; empty: none
+};
+
+}  // namespace pyebpf::test

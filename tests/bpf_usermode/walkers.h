@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The walkers of bpf/, compiled for the host: one call does what the sampler does with one thread,
+ * with the same steps and bounds.
+ */
+#pragma once
+
+#include "bpf/abi/process.h"
+#include "bpf/abi/record.h"
+#include "bpf/scratch.bpf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct python_thread {
+    struct python_process process;
+    struct python_layout layout;
+    uint64_t thread_pointer;
+    uint64_t stack_pointer;
+    uint64_t by_list; /* thread state according to user space's table; 0: none */
+};
+
+struct python_stack {
+    uint32_t outcome; /* enum python_outcome */
+    uint32_t frames;
+    uint64_t hash;
+    struct python_frame list[MAX_PYTHON_FRAMES]; /* leaf first */
+};
+
+void walk_python_thread(const struct python_thread* thread, struct python_stack* stack);
+
+enum code_definition { CODE_DEFINED, CODE_INVALID, CODE_UNREADABLE };
+/* On CODE_DEFINED definition->record holds the facts, and its texts follow. */
+enum code_definition define_python_code(const struct python_thread* thread, uint64_t code,
+                                        struct definition_scratch* definition);
+
+struct native_thread {
+    struct user_registers registers;
+    uint32_t exact; /* as in start_native_walk() */
+    uint32_t ranges_first;
+    uint32_t ranges_count;
+};
+
+struct native_stack {
+    uint32_t outcome; /* enum native_outcome */
+    uint32_t frames;
+    uint64_t hash;
+    struct native_frame list[MAX_NATIVE_FRAMES]; /* leaf first */
+};
+
+void walk_native_thread(const struct native_thread* thread, struct native_stack* stack);
+
+#ifdef __cplusplus
+}
+#endif
