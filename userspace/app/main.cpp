@@ -3,28 +3,31 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/help_formatter.h"
 #include "base/log.h"
+#include "sys/file_limit.h"
 
 int main(int argc, char** argv) {
     using namespace pyebpf;
+    sys::raise_file_limit();
     // Output to a closed pipe (`pyebpf … -o - | head`) is an error of write(), not the end of the program.
     std::signal(SIGPIPE, SIG_IGN);
 
-    CLI::App app{"pyebpf: a system-wide profiler for Python, with native and kernel frames, by eBPF"};
-    app.set_version_flag("--version", "pyebpf " PYEBPF_VERSION);
-    app.require_subcommand(1);
-    app.get_formatter()->column_width(34);
+    CLI::App cli{"pyebpf: a system-wide profiler for Python, with native and kernel frames, by eBPF"};
+    cli.set_version_flag("--version", "pyebpf " PYEBPF_VERSION);
+    cli.require_subcommand(1);
+    cli.formatter(std::make_shared<app::HelpFormatter>());
 
     std::vector<std::unique_ptr<app::Command>> commands;
     commands.push_back(app::make_record_command());
     commands.push_back(app::make_doctor_command());
     std::vector<CLI::App*> subcommands;
-    for (const auto& command : commands) subcommands.push_back(command->add_to(app));
+    for (const auto& command : commands) subcommands.push_back(command->add_to(cli));
 
     try {
-        app.parse(argc, argv);
+        cli.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? kExitOk : kExitUsage;
+        return cli.exit(error) == 0 ? kExitOk : kExitUsage;
     }
     for (size_t i = 0; i < commands.size(); ++i) {
         if (!subcommands[i]->parsed()) continue;

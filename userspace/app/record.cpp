@@ -66,6 +66,7 @@ class RecordCommand : public Command {
     std::vector<uint32_t> pids_;
     std::vector<std::string> command_;
     bool children_ = true;
+    std::string event_ = "cpu-clock";
     double frequency_hz_ = 99;
     double duration_s_ = 0;
     std::string output_;
@@ -91,6 +92,9 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
     record->add_option("-p,--pid", pids_, "Processes, with their threads and children")->delimiter(',')->type_name("PID[,PID…]");
     record->add_flag("--children,!--no-children", children_, "With -p and a command: also what they start (default: yes)");
     record->add_option("command", command_, "After --: a command to start and sample from its first instruction")->type_name("COMMAND ARG…");
+    std::string sources;
+    for (const events::EventSource& source : events::sources()) sources += fmt::format("{}{}", sources.empty() ? "" : ", ", source.name);
+    record->add_option("-e,--event", event_, "What to sample: " + sources)->type_name("NAME")->capture_default_str();
     record->add_option("-F,--frequency", frequency_hz_, "Samples per second and CPU")->type_name("HZ")->capture_default_str();
     record->add_option("-d,--duration", duration_s_, "How long to sample; 0: until Ctrl-C or the end of the targets")
         ->type_name("SECONDS")
@@ -128,7 +132,10 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     if (!std::isfinite(duration_s_) || duration_s_ < 0) {
         return fail(fmt::format("a duration of {} s is not possible", duration_s_), "give a positive number of seconds, or 0", kExitUsage);
     }
+    auto source = events::find_source(event_);
+    if (!source) return tl::unexpected(source.error());
     pipeline::RecorderOptions options;
+    options.source = *source;
     options.pids = pids_;
     options.command = command_;
     options.follow_children = children_;

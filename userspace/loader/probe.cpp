@@ -18,8 +18,6 @@ namespace {
 
 int discard_message(libbpf_print_level, const char*, va_list) { return 0; }
 
-std::string outcome(int error) { return error == 0 ? "works" : std::strerror(error); }
-
 Probe probe_btf() {
     const bool there = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     return {"BTF", there, true, there ? "/sys/kernel/btf/vmlinux" : "missing: the kernel was built without CONFIG_DEBUG_INFO_BTF"};

@@ -30,8 +30,6 @@ namespace pyebpf::pipeline {
 
 namespace {
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
 Result<void> check_rights() {
     const std::vector<std::string> missing = sys::missing_to_record();
     if (missing.empty()) return {};
@@ -96,6 +94,7 @@ struct Recorder::Parts {
     std::unordered_map<uint64_t, profile::ThreadId> threads;     // by ProcessId << 32 | tid
     std::array<uint64_t, PYTHON_OUTCOMES> python_outcomes{};
     std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
+    std::unordered_map<uint64_t, uint64_t> python_stack_ns;  // by hash: when it was first sampled
     std::set<uint32_t> python_started;  // InstanceIds with a complete Python stack
     uint64_t busy_ns = 0;  // of all CPUs while sampling
     uint64_t undefined_samples = 0;
@@ -149,12 +148,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options)
     if (!cpus) return tl::unexpected(cpus.error());
     parts.cpus = cpus->size();
     for (const int cpu : *cpus) {
-        // A period, not a frequency: the kernel adapts a frequency by feedback, a period ticks exactly.
-        auto event = sys::open_sampling_event({.type = PERF_TYPE_SOFTWARE,
-                                               .config = PERF_COUNT_SW_CPU_CLOCK,
-                                               .period = kNsPerSecond / options.frequency_hz,
-                                               .frequency_hz = 0},
-                                              cpu);
+        auto event = sys::open_sampling_event(options.source->at_frequency(options.frequency_hz), cpu);
         if (!event) return tl::unexpected(event.error());
         parts.events.push_back(std::move(*event));
     }
@@ -250,7 +244,10 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     taken.weight = sample.weight;
     taken.cpu = static_cast<uint16_t>(sample.cpu);
     taken.thread = thread_of(process_of(instance), sample);
-    taken.stack = resolver->resolve(sample, instance);
+    // A stack means the code objects that were there when it was sent, before its first sample. Others may be at these addresses by now.
+    sample_record as_sent = sample;
+    if (sample.python_hash != 0) as_sent.time_ns = python_stack_ns.try_emplace(sample.python_hash, sample.time_ns).first->second;
+    taken.stack = resolver->resolve(as_sent, instance);
 }
 
 profile::ProcessId Recorder::Parts::process_of(process::InstanceId id) {
@@ -300,8 +297,10 @@ profile::Profile Recorder::finish() {
         process.python = profile.strings.intern(parts.publisher->python_version({instance_id}));
     }
     std::ranges::stable_sort(profile.samples, {}, &profile::Sample::time_ns);
-    const uint64_t period = kNsPerSecond / parts.options.frequency_hz;
-    profile.sources.push_back({"cpu-clock", "nanoseconds", period, static_cast<uint32_t>(parts.options.frequency_hz)});
+    const events::EventSource& source = *parts.options.source;
+    const uint64_t period = source.period(parts.options.frequency_hz);
+    profile.sources.push_back(
+        {std::string(source.name), std::string(source.unit), period, static_cast<uint32_t>(parts.options.frequency_hz)});
 
     StatisticsInput input;
     input.kernel = parts.sampler->counters();
@@ -315,7 +314,7 @@ profile::Profile Recorder::finish() {
     input.malformed_records = parts.store.malformed_records() + parts.malformed_samples;
     input.lost_process_events = parts.table->lost_events();
     input.processes_seen = parts.table->size();
-    input.expected_ticks = parts.busy_ns / period;
+    input.expected_ticks = period == 0 ? 0 : parts.busy_ns / period;
     input.cpus = parts.cpus;
     profile.statistics = make_statistics(input);
 

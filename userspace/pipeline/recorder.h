@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "events/event_source.h"
 #include "pipeline/stack_resolver.h"
 #include "profile/profile.h"
 
@@ -23,6 +24,7 @@ struct RecorderOptions {
     std::vector<uint32_t> pids;        // empty with an empty command: the whole machine
     std::vector<std::string> command;  // started by the recorder
     bool follow_children = true;
+    const events::EventSource* source = &events::sources().front();  // cpu-clock
     uint64_t frequency_hz = 99;
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;

@@ -11,6 +11,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "sys/file_limit.h"
+
 namespace pyebpf::sys {
 
 namespace {
@@ -49,6 +51,7 @@ Result<ChildProcess> ChildProcess::create(const std::vector<std::string>& comman
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, nullptr);
+        restore_file_limit();
         start->write.reset();
         char byte = 0;
         if (::read(start->read.get(), &byte, 1) != 1) _exit(1);
