@@ -47,6 +47,12 @@ def pyebpf_path():
 # ---- interpreters
 
 
+# Runs a command (after its root folder) there, in a mount namespace of its own as a container would, with the file systems that
+# multiprocessing needs. Its pid stays that of the command.
+ENTER_ROOT = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+ENTER_ROOT += ['mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/dev/shm" && exec chroot "$@"', "sh"]
+
+
 class Interpreter(collections.namedtuple("Interpreter", "version root path")):
     """version: "3.13.5", with a t for a free-threaded build. root: folder to chroot into, or None."""
 
@@ -60,7 +66,7 @@ class Interpreter(collections.namedtuple("Interpreter", "version root path")):
 
     def command(self, program, *arguments):
         script = os.path.join(programs_in(self.root), program)
-        start = ["chroot", self.root] if self.root else []
+        start = ENTER_ROOT + [self.root] if self.root else []
         return start + [self.path, script] + [str(argument) for argument in arguments]
 
 

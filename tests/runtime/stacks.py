@@ -5,6 +5,7 @@ A line is "root;...;leaf count" with frames
 
     function (file:line)     Python
     function (module)        native; " (module)_[k]" or "_[k]" kernel; "_[i]" inlined
+    [unknown: reason]        code without a name, with its module as above if it has one
     [text]                   a marker, such as a truncation
     name (pid N)             root frame of --per-process
     name (tid N)             root frame of --per-thread
@@ -32,7 +33,7 @@ def parse_frame(text):
         return Frame("kernel", MODULE_FRAME.sub(r"\g<function>", text[: -len("_[k]")]), "", 0, "kernel")
     if text.endswith("_[i]"):
         text = text[: -len("_[i]")]
-    if text.startswith("[") and text.endswith("]"):
+    if text.startswith("[") and text.endswith("]") and not text.startswith("[unknown"):
         return Frame("marker", text, "", 0, "")
     located = LOCATED_FRAME.match(text)
     if located:

@@ -57,7 +57,7 @@ class BadInput(RootTestCase):
             Case("path not found", to + ["--", "/no/such/path"], NOT_FOUND, ["/no/such/path"]),
             Case("command not executable", to + ["--", script], NOT_EXECUTABLE, [script]),
             Case("command is a folder", to + ["--", self.folder], NOT_EXECUTABLE, [self.folder]),
-            Case("no command after --", to + ["--"], USAGE, ["command"]),
+            Case("no command after --", to + ["--"], USAGE, ["COMMAND"]),
             Case("frequency 0", to + ["-F", 0] + touch, USAGE, ["0"]),
             Case("negative frequency", to + ["-F", -1] + touch, USAGE, ["-1"]),
             Case("frequency that is no number", to + ["-F", "fast"] + touch, USAGE, ["fast"]),

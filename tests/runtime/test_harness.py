@@ -15,6 +15,7 @@ class Parsing(unittest.TestCase):
             self.assertEqual(parse_frame(text)[:2], ("kernel", "vfs_write"))
         self.assertEqual(parse_frame("[truncated: 12 frames]").kind, "marker")
         self.assertEqual(parse_frame("[unknown: no symbol] (libx.so)")[:2], ("native", "[unknown: no symbol]"))
+        self.assertEqual(parse_frame("[unknown: not mapped]").kind, "native")
 
     def test_escaped_separators_are_read_back(self):
         self.assertEqual(parse_frame("a\\x3bb (c\\x5cd.py:1)")[1:3], ("a;b", "c\\d.py"))

@@ -53,8 +53,8 @@ class ComingAndGoing(RootTestCase):
                 self.assertEqual(len({stack.pid for stack in work}), runs, "processes with named samples")
                 wrong = work.where(lambda stack: stack.names != ["<module>", "main", "short_work"])
                 self.assertEqual(wrong.count, 0, wrong.describe(4))
-                # 50 ms at 997 Hz, if it had a CPU of its own; a quarter is safe on a busy machine.
-                self.assert_enough(work, runs * 50 // 4)
+                # 50 ms at 997 Hz, if it had a CPU of its own; an eighth is safe on a busy machine.
+                self.assert_enough(work, runs * 50 // 8)
 
     def test_exec_in_place(self):
         """One pid, two interpreters one after the other: no frame of the first in a stack of the second."""

@@ -2,6 +2,7 @@
 """Every stack of every interpreter is the one the program really had: names, order, completeness."""
 import contextlib
 import os
+import re
 import unittest
 
 from harness import RootTestCase, interpreters, record_each
@@ -23,11 +24,12 @@ def program_names(stack, program):
 
 
 def between(stack, way):
-    """Functions and modules of the frames between by_X and X_callback; none of them may be Python's."""
+    """Functions and modules of the native frames between by_X and X_callback."""
     functions = [(frame.kind, frame.function) for frame in stack.frames]
     caller = functions.index(("python", way))
     callee = functions.index(("python", way[len("by_") :] + "_callback"))
-    return ["%s(%s)" % (frame.function, frame.module) for frame in stack.frames[caller + 1 : callee] if frame.kind == "native"]
+    frames = [frame for frame in stack.frames[caller + 1 : callee] if frame.kind == "native"]
+    return " ".join("%s(%s)" % (frame.function, frame.module) for frame in frames)
 
 
 class EachInterpreter(RootTestCase):
@@ -41,7 +43,10 @@ class EachInterpreter(RootTestCase):
         """One interpreter's part of a test: if it fails, the others go on."""
         with self.subTest(python=run.interpreter.name):
             self.assert_nothing_lost(run.recording)
-            yield
+            try:
+                yield
+            except AssertionError as error:
+                raise AssertionError("%s\nmost frequent of all stacks:\n%s" % (error, run.stacks.describe(5))) from None
 
     def assert_exact(self, stacks, program, expected, context):
         """Each of the stacks has exactly these Python functions from its <module> on, and no marker."""
@@ -113,17 +118,18 @@ class Kinds(EachInterpreter):
                         self.assertEqual(names, ["<module>", "main", way, callback, "work"])
 
     def test_c_frames_stand_between_caller_and_callback(self):
-        """True order: what calls back (the interpreter's sort, libc's qsort) is above its caller and below its callee."""
-        callers_back = {"by_sort": ("interpreter", r"sort"), "by_ctypes": ("libc", r"libc|libffi|_ctypes")}
+        """True order: what calls back (the interpreter's sort, libc's qsort) is above its caller and below its callee.
+
+        A native stack may end early, which is counted; Debian's interpreters have no symbols, so their sort() has no name.
+        """
+        callers_back = {"by_sort": r"python", "by_ctypes": r"libc[.-]"}
         for run in self.run_each("callbacks.py", SECONDS, options=["--native=all"]):
             with self.of(run):
-                for way, (what, pattern) in callers_back.items():
-                    if way not in run.report["ways"]:
-                        continue
-                    stacks = run.stacks.having(way, "work")
+                for way in callers_back.keys() & set(run.report["ways"]):
+                    stacks = run.stacks.having(way, way[len("by_") :] + "_callback", "work")
                     self.assert_enough(stacks, 10, way)
-                    for stack in stacks:
-                        self.assertRegex(" ".join(between(stack, way)), pattern, "no frame of the %s: %s" % (what, stack))
+                    right = stacks.where(lambda stack: re.search(callers_back[way], between(stack, way)))
+                    self.assertGreaterEqual(right.count, 0.98 * stacks.count, stacks.describe(5))
 
     def test_class_members(self):
         for run in self.run_each("class_methods.py", SECONDS):

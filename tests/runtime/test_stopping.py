@@ -51,7 +51,7 @@ class Stopping(RootTestCase):
                 Lines(process.stderr)
                 wait_for_cpu_seconds(target.pid, 0.5)
                 process.send_signal(signal.SIGINT)
-                wait_until_taken(process.pid, signal.SIGINT)
+                wait_until_taken(process, signal.SIGINT)
                 process.send_signal(signal.SIGINT)
                 status = process.wait(timeout=HANG_SECONDS)
             finally:
@@ -83,12 +83,14 @@ def wait_for_cpu_seconds(pid, seconds):
         os.sched_yield()
 
 
-def wait_until_taken(pid, number):
+def wait_until_taken(process, number):
     """Until the signal is no longer pending: two of the same number would merge into one."""
     deadline = time.monotonic() + HANG_SECONDS
     pending = True
     while pending and time.monotonic() < deadline:
-        with open("/proc/%d/status" % pid, encoding="utf-8") as stream:
+        if process.poll() is not None:
+            raise AssertionError("the first signal already ended it, with %d" % process.returncode)
+        with open("/proc/%d/status" % process.pid, encoding="utf-8") as stream:
             masks = [int(line.split()[1], 16) for line in stream if line.startswith(("SigPnd:", "ShdPnd:"))]
         pending = any(mask >> (number - 1) & 1 for mask in masks)
 
