@@ -415,13 +415,18 @@ class RootTestCase(unittest.TestCase):
         self.assertGreaterEqual(stacks.count, count, "too few samples. %s\n%s" % (context, stacks.describe()))
 
 
-def bpf_programs(pid=None):
-    """Ids of the BPF programs in the kernel; of those that process `pid` holds open, if given."""
+def bpf_programs():
+    """Ids of the BPF programs in the kernel."""
     listing = subprocess.run(
         ["bpftool", "-j", "prog", "show"], stdout=subprocess.PIPE, text=True, timeout=HANG_SECONDS, check=True
     ).stdout
-    return {
-        program["id"]
-        for program in json.loads(listing)
-        if pid is None or any(holder["pid"] == pid for holder in program.get("pids", []))
-    }
+    return {program["id"] for program in json.loads(listing)}
+
+
+def bpf_programs_of(pid):
+    """Of these, the ones that a process holds by its descriptors of programs and links."""
+    found = set()
+    for path in glob.glob("/proc/%d/fdinfo/*" % pid):
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as stream:
+            found.update(int(line.split()[1]) for line in stream if line.startswith("prog_id:"))
+    return found

@@ -6,8 +6,8 @@ import subprocess
 import time
 import unittest
 
-from harness import HANG_SECONDS, Lines, Profiler, RootTestCase, bpf_programs, one_interpreter, pyebpf_path, start
-from harness import wait_until_sampling
+from harness import HANG_SECONDS, Lines, Profiler, RootTestCase, bpf_programs, bpf_programs_of, one_interpreter
+from harness import pyebpf_path, start, wait_until_sampling
 
 
 class Stopping(RootTestCase):
@@ -64,8 +64,8 @@ class Stopping(RootTestCase):
         with start(one_interpreter(), "recursion.py", 3600, 4) as target:
             with Profiler("-p", target.pid, "-F", 997).wait_recording() as profiler:
                 wait_for_cpu_seconds(target.pid, 0.3)
-                attached = bpf_programs(profiler.pid)
-                self.assertTrue(attached, "bpftool shows no program of the profiler: the test would prove nothing")
+                attached = bpf_programs_of(profiler.pid) & bpf_programs()
+                self.assertTrue(attached, "no BPF program of the profiler was seen: the test would prove nothing")
                 profiler.send(signal.SIGKILL)
                 recording = profiler.finish()
                 self.assertEqual(recording.status, -signal.SIGKILL)
