@@ -13,6 +13,7 @@
 #include "loader/probe.h"
 #include "pipeline/python_survey.h"
 #include "sys/capabilities.h"
+#include "sys/kernel_hazard.h"
 #include "sys/perf_event.h"
 #include "sys/proc.h"
 
@@ -59,6 +60,8 @@ std::vector<Finding> examine_kernel() {
     findings.push_back(capabilities());
     for (const loader::Probe& probe : loader::probe_kernel()) findings.push_back({probe.name, probe.works, probe.needed, probe.detail});
     findings.push_back(lockdown());
+    const auto hazard = sys::user_copy_hazard();
+    findings.push_back({"safe user copies", !hazard, true, hazard.value_or("works")});
     findings.push_back({"perf_event_paranoid", true, false, first_line("/proc/sys/kernel/perf_event_paranoid")});
     findings.push_back({"max sample rate", true, false, fmt::format("{} Hz", sys::max_sample_rate_hz())});
     findings.push_back({"kernel symbols", first_line("/proc/sys/kernel/kptr_restrict") != "2", false,

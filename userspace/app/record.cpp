@@ -76,6 +76,7 @@ class RecordCommand : public Command {
     std::string native_ = "extensions";
     bool no_native_ = false;
     output::FormatOptions format_options_;
+    bool accept_kernel_hazard_ = false;
     bool quiet_ = false;
     bool verbose_ = false;
 };
@@ -114,6 +115,7 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
     record->add_flag("--per-process", format_options_.per_process, "Processes as root frames");
     record->add_flag("--per-thread", format_options_.per_thread, "Threads as root frames");
     record->add_flag("--lines", format_options_.current_lines, "Show the line that ran, not the first line of the function");
+    record->add_flag("--accept-kernel-hazard", accept_kernel_hazard_, "Record on a kernel that is known to hang under profilers");
     record->add_flag("-q,--quiet", quiet_, "Errors only");
     record->add_flag("-v,--verbose", verbose_, "Say more about what was found");
     return record;
@@ -141,6 +143,7 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     options.follow_children = children_;
     options.frequency_hz = static_cast<uint64_t>(frequency_hz_);
     options.kernel_frames = kernel_;
+    options.accept_kernel_hazard = accept_kernel_hazard_;
     using pipeline::NativeFrames;
     const std::string which = no_native_ ? "none" : native_;
     if (which == "all") {

@@ -25,6 +25,7 @@
 #include "sys/capabilities.h"
 #include "sys/child_process.h"
 #include "sys/clock.h"
+#include "sys/kernel_hazard.h"
 
 namespace pyebpf::pipeline {
 
@@ -44,6 +45,12 @@ Result<void> check_frequency(uint64_t frequency_hz) {
                     "lower it, or raise the sysctl kernel.perf_event_max_sample_rate", kExitUsage);
     }
     return {};
+}
+
+Result<void> check_hazard(bool accept) {
+    const auto hazard = sys::user_copy_hazard();
+    if (!hazard || accept) return {};
+    return fail(*hazard, "update the kernel, or pass --accept-kernel-hazard if your distribution has fixed it in this version");
 }
 
 Result<void> check_pids(const std::vector<uint32_t>& pids) {
@@ -115,7 +122,8 @@ Recorder::Recorder() : parts_(std::make_unique<Parts>()) {}
 Recorder::~Recorder() = default;
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options) {
-    for (const auto& check : {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights()}) {
+    for (const auto& check : {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights(),
+                              check_hazard(options.accept_kernel_hazard)}) {
         if (!check) return tl::unexpected(check.error());
     }
     std::unique_ptr<Recorder> recorder(new Recorder());

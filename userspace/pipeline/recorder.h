@@ -28,6 +28,7 @@ struct RecorderOptions {
     uint64_t frequency_hz = 99;
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;
+    bool accept_kernel_hazard = false;  // see sys/kernel_hazard.h
     size_t ring_bytes = 8 << 20;
 };
 
