@@ -14,6 +14,7 @@
 #include "pipeline/python_survey.h"
 #include "sys/capabilities.h"
 #include "sys/kernel_hazard.h"
+#include "sys/kernel_policy.h"
 #include "sys/perf_event.h"
 #include "sys/proc.h"
 
@@ -46,10 +47,9 @@ Finding cgroup_layout() {
 }
 
 Finding lockdown() {
-    const std::string text = first_line("/sys/kernel/security/lockdown");
-    const bool confidential = text.find("[confidentiality]") != std::string::npos;
-    return {"lockdown", !confidential, true,
-            text.empty() ? "none" : confidential ? "confidentiality: BPF may not read kernel memory" : text};
+    const std::string mode = sys::lockdown_mode();
+    const bool forbidden = sys::forbids_kernel_reads(mode);
+    return {"lockdown", !forbidden, true, forbidden ? mode + ": BPF may not read kernel memory" : mode};
 }
 
 std::vector<Finding> examine_kernel() {

@@ -4,12 +4,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "base/unique_fd.h"
+#include "sys/kernel_policy.h"
 #include "sys/perf_event.h"
 
 namespace pyebpf::loader {
@@ -19,7 +19,7 @@ namespace {
 int discard_message(libbpf_print_level, const char*, va_list) { return 0; }
 
 Probe probe_btf() {
-    const bool there = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+    const bool there = sys::has_btf();
     return {"BTF", there, true, there ? "/sys/kernel/btf/vmlinux" : "missing: the kernel was built without CONFIG_DEBUG_INFO_BTF"};
 }
 

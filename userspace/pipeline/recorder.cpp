@@ -26,6 +26,7 @@
 #include "sys/child_process.h"
 #include "sys/clock.h"
 #include "sys/kernel_hazard.h"
+#include "sys/kernel_policy.h"
 
 namespace pyebpf::pipeline {
 
@@ -43,6 +44,18 @@ Result<void> check_frequency(uint64_t frequency_hz) {
     if (frequency_hz > limit) {
         return fail(fmt::format("a frequency of {} Hz is above the kernel's limit of {} Hz", frequency_hz, limit),
                     "lower it, or raise the sysctl kernel.perf_event_max_sample_rate", kExitUsage);
+    }
+    return {};
+}
+
+Result<void> check_kernel() {
+    if (!sys::has_btf()) {
+        return fail("this kernel has no type information (/sys/kernel/btf/vmlinux)",
+                    "recording needs a kernel built with CONFIG_DEBUG_INFO_BTF; pyebpf doctor works without");
+    }
+    if (const std::string mode = sys::lockdown_mode(); sys::forbids_kernel_reads(mode)) {
+        return fail(fmt::format("the kernel is locked down ({}): BPF may not read memory", mode),
+                    "recording needs lockdown off or in integrity mode; pyebpf doctor works without");
     }
     return {};
 }
@@ -122,7 +135,7 @@ Recorder::Recorder() : parts_(std::make_unique<Parts>()) {}
 Recorder::~Recorder() = default;
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options) {
-    for (const auto& check : {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights(),
+    for (const auto& check : {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights(), check_kernel(),
                               check_hazard(options.accept_kernel_hazard)}) {
         if (!check) return tl::unexpected(check.error());
     }
