@@ -41,6 +41,23 @@ static __always_inline void append_text(struct definition_scratch *scratch, __u3
     *used = at + take;
 }
 
+/*
+ * Copies the head of a str (in Python 2: of a byte string), with its length, cached hash and state, to scratch->header. In debug and
+ * free-threaded builds these come later, as the object's own head is longer.
+ */
+#define STRING_HEAD_BYTES 64
+static __always_inline int read_string_head(struct definition_scratch *scratch, const struct python_layout *layout, __u64 object)
+{
+    __u32 bytes = layout->text.is_bytes ? layout->object.var_size + 16 : layout->text.state + 8;
+
+    if (!object)
+        return -1;
+    barrier_var(bytes);
+    if (bytes > STRING_HEAD_BYTES)
+        return -1;
+    return read_user(scratch->header, bytes, object) != 0;
+}
+
 /* A str (or, in Python 2, a byte string). */
 static __always_inline void append_string(struct definition_scratch *scratch, const struct python_layout *layout,
                                           __u32 *used, struct stored_text *text, __u64 object)
@@ -51,14 +68,14 @@ static __always_inline void append_string(struct definition_scratch *scratch, co
     text->length = 0;
     text->stored = 0;
     text->encoding = TEXT_MISSING;
-    if (!object || read_user(scratch->header, 40, object))
+    if (read_string_head(scratch, layout, object))
         return;
     if (layout->text.is_bytes) {
-        length = head_u64(scratch->header, layout->object.var_size & 31);
+        length = head_u64(scratch->header, layout->object.var_size & 63);
         width = 1;
         data = object + layout->text.bytes_data;
     } else {
-        length = head_u64(scratch->header, layout->text.length & 31);
+        length = head_u64(scratch->header, layout->text.length & 63);
         state = head_u32(scratch->header, layout->text.state & 63);
         width = (state >> (layout->text.kind_shift & 31)) & 7;
         if (!(state & layout->text.compact_bit)) {
@@ -103,6 +120,73 @@ static __always_inline void append_bytes(struct definition_scratch *scratch, con
         return;
     text->length = length;
     append_text(scratch, used, text, object + layout->text.bytes_data, length, MAX_TABLE_BYTES, TEXT_BYTES);
+}
+
+/*
+ * How likely another code object is built at the address of this one while we record.
+ *
+ * Functions of files live as long as their module. What runs once is freed at its end: the bodies of modules and classes. What was made by
+ * exec() or eval() comes and goes as the program pleases. A changed address is noticed by the fingerprint of the object there.
+ */
+enum code_lifetime {
+    CODE_LASTING = 0,
+    CODE_RUNS_ONCE = 1,
+    CODE_GENERATED = 2, /* its file name is no path: "<string>", "<template>", … */
+};
+
+#define CO_OPTIMIZED 1 /* set in functions only: Include/code.h of every version from 2.7 on */
+
+/* Of the definition that scratch holds. */
+static __always_inline enum code_lifetime code_lifetime(const struct definition_scratch *scratch)
+{
+    const struct code_definition_record *record = &scratch->record;
+    __u32 at = record->name.stored;
+
+    barrier_var(at);
+    if (record->file.stored >= 4 && at <= MAX_NAME_BYTES && scratch->text[at] == '<' &&
+        !(scratch->text[at + 1] == 'f' && scratch->text[at + 2] == 'r' && scratch->text[at + 3] == 'o')) /* "<frozen …>" */
+        return CODE_GENERATED;
+    return record->code_flags & CO_OPTIMIZED ? CODE_LASTING : CODE_RUNS_ONCE;
+}
+
+/* Length and cached hash of a string (the hash stands behind the length in str and in 2.7's string alike). */
+static __always_inline __u64 string_fingerprint(struct definition_scratch *scratch, const struct python_layout *layout, __u64 object)
+{
+    __u16 length = layout->text.is_bytes ? layout->object.var_size : layout->text.length;
+
+    if (read_string_head(scratch, layout, object))
+        return 0;
+    return hash_step(head_u64(scratch->header, length & 63), head_u64(scratch->header, (length + 8) & 63));
+}
+
+/*
+ * Tells the code object at an address from others that were or will be there. Never 0. Names are hashed when they are interned, which names of
+ * code objects are; a file name's hash may be missing, its last characters are taken too. Uses scratch->object and scratch->header.
+ */
+static __always_inline __u64 code_fingerprint(struct definition_scratch *scratch, const struct python_layout *layout,
+                                              __u64 code, enum code_lifetime lifetime)
+{
+    const __u8 *head = scratch->object;
+    __u32 bytes = layout->code.read_bytes;
+    __u64 hash, file, length, tail = 0;
+
+    barrier_var(bytes);
+    if (bytes > CODE_HEAD_BYTES)
+        bytes = CODE_HEAD_BYTES;
+    if (read_user(scratch->object, bytes, code))
+        return 1;
+    file = head_u64(head, layout->code.file_name);
+    hash = hash_step(head_u64(head, layout->code.line_table), head_u32(head, layout->code.first_line));
+    hash = hash_step(hash_step(hash, file), head_u64(head, layout->code.name));
+    if (lifetime == CODE_GENERATED) {
+        hash = hash_step(hash, string_fingerprint(scratch, layout, head_u64(head, layout->code.name)));
+        hash = hash_step(hash, string_fingerprint(scratch, layout, file));
+        length = head_u64(scratch->header, (layout->text.is_bytes ? layout->object.var_size : layout->text.length) & 63);
+        if (length >= sizeof(tail) && length < (1u << 28) &&
+            !read_user_u64(&tail, file + (layout->text.is_bytes ? layout->text.bytes_data : layout->text.ascii_data) + length - sizeof(tail)))
+            hash = hash_step(hash, tail);
+    }
+    return hash_finish(hash);
 }
 
 enum definition_result {

@@ -70,6 +70,15 @@ struct {
 __u64 sent_stacks[1 << SENT_BITS] SEC(".data.sent_stacks");
 __u64 sent_code[1 << SENT_BITS] SEC(".data.sent_code");
 
+/*
+ * Code objects that may be replaced at their address (enum code_lifetime), one byte each. A block for each process, chosen by its hash, so that
+ * a sample touches four cache lines however many frames it has. Processes that share a block, and code objects that share a byte, only make
+ * for needless checks. Never cleared: an address that was used by short-lived code may be used by it again.
+ */
+#define LIFETIME_BLOCK_BITS 8
+#define LIFETIME_BLOCKS_BITS 10
+__u8 code_lifetimes[1 << (LIFETIME_BLOCKS_BITS + LIFETIME_BLOCK_BITS)] SEC(".data.code_lifetimes");
+
 /* Steps that are unrolled into one global function: spreads the cost of the call, bounded by what the verifier can follow. */
 #ifndef NATIVE_FRAMES_PER_CALL
 #define NATIVE_FRAMES_PER_CALL 8
@@ -252,6 +261,82 @@ static __always_inline __u64 code_hash(const struct sample_scratch *scratch, __u
     return hash_finish(hash_step(scratch->sample.space.generation, code));
 }
 
+static __always_inline __u8 *lifetime_of(const struct sample_scratch *scratch, __u64 code_hash)
+{
+    __u32 block = hash_finish(scratch->sample.space.generation) >> (64 - LIFETIME_BLOCKS_BITS);
+
+    return &code_lifetimes[block << LIFETIME_BLOCK_BITS | (code_hash & ((1 << LIFETIME_BLOCK_BITS) - 1))];
+}
+
+/* Takes the fingerprint of a code object to scratch->fingerprint; 0 after too many. */
+__noinline int take_fingerprint(__u64 code, __u32 lifetime)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct definition_scratch *definition = SCRATCH(definition_scratch);
+    const struct python_layout *layout;
+    __u32 index;
+
+    if (!scratch || !definition)
+        return 0;
+    if (scratch->fingerprinted_code == code)
+        return 0;
+    scratch->fingerprinted_code = code;
+    scratch->fingerprint = 0;
+    if (scratch->fingerprints >= MAX_FINGERPRINTS_PER_SAMPLE)
+        return 0;
+    index = scratch->python.layout;
+    layout = bpf_map_lookup_elem(&python_layouts, &index);
+    if (!layout)
+        return 0;
+    scratch->fingerprints++;
+    scratch->fingerprint = code_fingerprint(definition, layout, code, lifetime);
+    count(COUNTER_CODE_FINGERPRINTS);
+    return 0;
+}
+
+/*
+ * What stands for the definition of a code object in sent_code. The slot depends on the address alone: a definition replaces that of the
+ * object which was there before.
+ */
+static __always_inline int code_was_sent(struct sample_scratch *scratch, __u64 code)
+{
+    __u64 hash = code_hash(scratch, code), sent = sent_code[hash >> (64 - SENT_BITS)];
+    __u8 lifetime = *lifetime_of(scratch, hash);
+
+    if (!lifetime)
+        return sent == hash;
+    take_fingerprint(code, lifetime);
+    return sent == hash_step(hash, scratch->fingerprint);
+}
+
+/* Makes the hash of the stack tell code objects apart that were at the same address: mixes their fingerprints in. 0 at the end of the stack. */
+#define FINGERPRINT_FRAMES_PER_CALL 64
+__noinline int mix_fingerprints(__u32 first)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct python_scratch *python = SCRATCH(python_scratch);
+    const struct python_frame *frames;
+
+    if (!scratch || !python || first > MAX_PYTHON_FRAMES - FINGERPRINT_FRAMES_PER_CALL)
+        return 0;
+    frames = &python->frames[first];
+    for (__u32 i = 0; i < FINGERPRINT_FRAMES_PER_CALL; i++) {
+        __u8 lifetime;
+
+        barrier();
+        if (first + i >= scratch->python.frames)
+            return 0;
+        if ((frames[i].word1 & PYTHON_FRAME_KIND_MASK) == PYTHON_BOUNDARY)
+            continue;
+        lifetime = *lifetime_of(scratch, code_hash(scratch, frames[i].word0));
+        if (!lifetime)
+            continue;
+        take_fingerprint(frames[i].word0, lifetime);
+        scratch->python.hash = hash_step(scratch->python.hash, scratch->fingerprint);
+    }
+    return 1;
+}
+
 /*
  * Adds the code objects without a definition among frames [first, first + UNDEFINED_FRAMES_PER_CALL) to scratch->undefined_code. 0 at the
  * end of the stack or when the list is full. The number is kept in memory: in a register the verifier would follow every pair (frame,
@@ -276,7 +361,7 @@ __noinline int list_undefined_code(__u32 first)
             return 0;
         if ((frames[i].word1 & PYTHON_FRAME_KIND_MASK) == PYTHON_BOUNDARY)
             continue;
-        if (was_sent(sent_code, code_hash(scratch, frames[i].word0)))
+        if (code_was_sent(scratch, frames[i].word0))
             continue;
         scratch->undefined_code[at] = frames[i].word0;
         scratch->undefined_count = at + 1;
@@ -292,7 +377,8 @@ __noinline int define_code_object(__u64 code)
     struct code_definition_record *record;
     const struct python_layout *layout;
     enum definition_result result;
-    __u64 hash, bytes;
+    __u64 hash, bytes, sent;
+    __u32 lifetime;
     __u32 index;
 
     if (!scratch || !definition)
@@ -301,8 +387,7 @@ __noinline int define_code_object(__u64 code)
     layout = bpf_map_lookup_elem(&python_layouts, &index);
     if (!layout)
         return 1;
-    hash = code_hash(scratch, code);
-    if (was_sent(sent_code, hash))
+    if (code_was_sent(scratch, code))
         return 0; /* twice in this stack */
     record = &definition->record;
     result = define_code(definition, layout, scratch->process.python.code_type, code);
@@ -318,6 +403,18 @@ __noinline int define_code_object(__u64 code)
     record->space = scratch->sample.space;
     record->time_ns = scratch->sample.time_ns;
     record->layout = index;
+    record->fingerprint = 0;
+    sent = hash = code_hash(scratch, code);
+    lifetime = code_lifetime(definition);
+    if (*lifetime_of(scratch, hash) < lifetime)
+        *lifetime_of(scratch, hash) = lifetime;
+    lifetime = *lifetime_of(scratch, hash);
+    if (lifetime) {
+        scratch->fingerprinted_code = 0;
+        take_fingerprint(code, lifetime);
+        record->fingerprint = scratch->fingerprint;
+        sent = hash_step(hash, scratch->fingerprint);
+    }
     bytes = record->header.size;
     barrier_var(bytes);
     if (bytes > sizeof(*record) + DEFINITION_TEXT_BYTES)
@@ -326,7 +423,7 @@ __noinline int define_code_object(__u64 code)
         count(COUNTER_CODE_LOST);
         return 1;
     }
-    mark_sent(sent_code, hash);
+    sent_code[hash >> (64 - SENT_BITS)] = sent;
     count(COUNTER_CODE_SENT);
     return 0;
 }
@@ -386,6 +483,11 @@ __noinline int send_sample(void)
                    sizeof(struct native_frame), MAX_NATIVE_FRAMES, &sample->space, 1);
     }
     if (scratch->python.frames) {
+        scratch->fingerprinted_code = 0;
+        scratch->fingerprints = 0;
+        for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += FINGERPRINT_FRAMES_PER_CALL)
+            if (!mix_fingerprints(first))
+                break;
         sample->python_hash = hash_finish(hash_step(scratch->python.hash, STACK_PYTHON));
         if (was_sent(sent_stacks, sample->python_hash))
             count(COUNTER_STACKS_KNOWN);

@@ -20,6 +20,7 @@
     X(CODE_FAULTS, code_faults, "code objects with an unreadable part")                                \
     X(CODE_INVALID, code_invalid, "frames whose code pointer is not a code object")                    \
     X(CODE_DEFERRED, code_deferred, "code definitions left to a later sample")                         \
+    X(CODE_FINGERPRINTS, code_fingerprints, "checks whether a code object was replaced at its address")       \
     X(READ_FAULTS, read_faults, "user memory that was not readable")                                   \
     X(FORKS, forks, "processes that inherited what is known of their parent")                          \
     X(FORKS_FAILED, forks_failed, "the process table was full")
