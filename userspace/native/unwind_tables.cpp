@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "sys/helper_thread.h"
 
 namespace pyebpf::native {
 
@@ -38,6 +39,7 @@ UnwindTableTotals UnwindTables::totals() const {
 }
 
 void UnwindTables::work() {
+    sys::block_signals_in_this_thread();
     std::unique_lock lock(mutex_);
     while (true) {
         changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });

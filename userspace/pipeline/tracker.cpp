@@ -12,6 +12,8 @@
 #include <deque>
 #include <string>
 
+#include "sys/helper_thread.h"
+
 namespace pyebpf::pipeline {
 
 namespace {
@@ -49,6 +51,7 @@ void Tracker::start() {
 }
 
 void Tracker::run() {
+    sys::block_signals_in_this_thread();
     setpriority(PRIO_PROCESS, 0, kUrgent);  // of this thread only; best effort
     std::vector<pollfd> fds{{wake_.get(), POLLIN, 0}};
     for (const sys::ProcessEventRing& ring : rings_) fds.push_back({ring.fd(), POLLIN, 0});
