@@ -14,11 +14,11 @@ def make_document():
     return [{"id": i, "name": "item %d" % i, "values": [j * 0.5 for j in range(10)]} for i in range(300)]
 
 
-def encode(document):
+def encode_document(document):
     return json.dumps(document)
 
 
-def decode(text):
+def decode_text(text):
     return json.loads(text)
 
 
@@ -35,8 +35,8 @@ def main():
     end = clock() + seconds_argument()
     rounds = 0
     while clock() < end:
-        text = encode(document)
-        decode(text)
+        text = encode_document(document)
+        decode_text(text)
         if numpy:
             multiply(matrix)
         rounds += 1

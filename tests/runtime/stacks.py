@@ -87,13 +87,13 @@ class Stack:
         return any(expression.search(frame.function) or expression.search(frame.module) for frame in self.frames)
 
     def __str__(self):
-        return "%6d  %s" % (
-            self.count,
-            " > ".join(
-                "%s:%d" % (frame.function, frame.line) if frame.kind == "python" else "{%s}" % frame.function
-                for frame in self.frames
-            ),
-        )
+        names = [
+            "%s:%d" % (frame.function, frame.line) if frame.kind == "python" else "{%s}" % frame.function
+            for frame in self.frames
+        ]
+        if len(names) > 40:
+            names[20:-15] = ["... %d frames ..." % (len(names) - 35)]
+        return "%6d  %s" % (self.count, " > ".join(name if len(name) <= 100 else name[:100] + "..." for name in names))
 
 
 def matches(shown, name):

@@ -145,7 +145,7 @@ class Command(RootTestCase):
                 self.assert_status(recording, 0)
                 before = recording.stacks.where(lambda stack: "main" not in stack.names)
                 self.assertGreater(before.count, 0)
-                self.assert_enough(recording.stacks.having("encode"), 10)
+                self.assert_enough(recording.stacks.having("encode_document"), 10)
 
     def test_duration_ends_the_recording_and_not_the_command(self):
         """-d is how long to sample; what the command does afterwards is its own affair, and its status is still ours."""
