@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Settings that are fixed before the programs are loaded (.rodata): what is off costs nothing, the verifier removes it. */
+/* Settings that are fixed before the programs are loaded (.rodata): what is off costs nothing, the
+ * verifier removes it. */
 #pragma once
 
 #include "bpf/abi/types.h"
@@ -7,17 +8,14 @@
 enum target_kind {
     TARGET_ALL = 0,
     TARGET_PROCESSES = 1, /* process_entry.flags & PROCESS_WATCHED */
-    TARGET_CGROUPS = 2,
 };
 
 struct sampler_config {
-    uint64_t sample_weight; /* what one tick stands for: ns for cpu-clock, counts for hardware events */
-    uint32_t target;        /* enum target_kind */
-    uint32_t own_tgid;      /* the profiler itself is a process like any other; 0 unless it is to be left out */
+    uint32_t target; /* enum target_kind */
     uint8_t take_kernel;
     uint8_t take_native;
     uint8_t take_python;
     uint8_t reserved;
     uint32_t wakeup_bytes; /* wake the reader only if more than this is in the ring */
 };
-ABI_ASSERT(sizeof(struct sampler_config) == 24, "sampler_config");
+ABI_ASSERT(sizeof(struct sampler_config) == 12, "sampler_config");

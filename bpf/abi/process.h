@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the kernel side knows of a process: the value of the map `processes`, keyed by tgid. Written by user space when it
- * sees mappings, copied to the child by the fork program, deleted by exec and exit. */
+/* What the kernel side knows of a process: the value of the map `processes`, keyed by tgid. Written
+ * by user space when it sees mappings, copied to the child by the fork program, deleted by exec and
+ * exit. */
 #pragma once
 
 #include "bpf/abi/python_layout.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the walker must know of one CPython build: offsets of fields in bytes, and where the current thread state is found.
- * One per distinct runtime file, shared by all its processes; addresses that differ per process are in python_process.
- * Numbers come from userspace/python/layouts/ (one file per minor version) or from the runtime's own debug-offsets table.
+ * What the walker must know of one CPython build: offsets of fields in bytes, and where the current
+ * thread state is found. One per distinct runtime file, shared by all its processes; addresses that
+ * differ per process are in python_process. Numbers come from userspace/python/layouts/ (one file
+ * per minor version) or from the runtime's own debug-offsets table.
  */
 #pragma once
 
@@ -11,25 +12,33 @@
 #define LAYOUT_ABSENT 0xffff /* a field this version does not have */
 
 enum frame_style {
-    FRAME_STYLE_OBJECT = 1,      /* 2.7 - 3.10: PyFrameObject linked by f_back, int f_lasti */
-    FRAME_STYLE_INTERPRETER = 2, /* 3.11+: _PyInterpreterFrame linked by previous, instruction pointer */
+    /* 2.7 - 3.10: PyFrameObject linked by f_back, int f_lasti */
+    FRAME_STYLE_OBJECT = 1,
+    /* 3.11+: _PyInterpreterFrame linked by previous, instruction pointer */
+    FRAME_STYLE_INTERPRETER = 2,
 };
 
 enum boundary_style {
-    BOUNDARY_EVERY_FRAME = 1, /* 2.7 - 3.9: one evaluator per frame, no address */
-    BOUNDARY_CFRAME_EACH = 2, /* 3.10: the k-th cframe belongs to the k-th frame */
-    BOUNDARY_CFRAME_ENTRY = 3,/* 3.11: the k-th cframe belongs to the k-th frame with is_entry */
-    BOUNDARY_SHIM = 4,        /* 3.12+: a frame with owner >= shim_owner on the C stack */
+    BOUNDARY_EVERY_FRAME = 1,  /* 2.7 - 3.9: one evaluator per frame, no address */
+    BOUNDARY_CFRAME_EACH = 2,  /* 3.10: the k-th cframe belongs to the k-th frame */
+    BOUNDARY_CFRAME_ENTRY = 3, /* 3.11: the k-th cframe belongs to the k-th frame with is_entry */
+    BOUNDARY_SHIM = 4,         /* 3.12+: a frame with owner >= shim_owner on the C stack */
 };
 
 /* How python_process.thread_state_* is to be used. */
 enum thread_state_source {
-    THREAD_STATE_TLS = 1 << 0,        /* *(tp + tls_offset) is the current thread state, 0 while the GIL is released (3.12+) */
-    THREAD_STATE_TLS_MODULE = 1 << 1, /* same, in a library loaded late: through the DTV of tls_module */
-    THREAD_STATE_KEY = 1 << 2,        /* pthread_getspecific(key) (3.6 - 3.14) */
-    THREAD_STATE_TLS_GILSTATE = 1 << 3, /* 3.15: TLS variable that is kept while the GIL is released */
-    THREAD_STATE_CURRENT = 1 << 4,    /* *(current_address): the GIL holder's (2.7 - 3.11), valid if it is this thread's */
-    THREAD_STATE_LISTED = 1 << 5,     /* map `thread_states`, filled by user space from the interpreter's list of threads */
+    /* *(tp + tls_offset) is the current thread state, 0 while the GIL is released (3.12+) */
+    THREAD_STATE_TLS = 1 << 0,
+    /* same, in a library: through the DTV of tls_module */
+    THREAD_STATE_TLS_MODULE = 1 << 1,
+    /* pthread_getspecific(key) (3.6 - 3.14) */
+    THREAD_STATE_KEY = 1 << 2,
+    /* 3.15: TLS variable that is kept while the GIL is released */
+    THREAD_STATE_TLS_GILSTATE = 1 << 3,
+    /* *(current_address): the GIL holder's (2.7 - 3.11), valid if it is this thread's */
+    THREAD_STATE_CURRENT = 1 << 4,
+    /* map `thread_states`, filled by user space from the interpreter's list of threads */
+    THREAD_STATE_LISTED = 1 << 5,
 };
 
 struct python_layout {
@@ -62,14 +71,14 @@ struct python_layout {
     struct {
         uint16_t code;
         uint16_t previous;
-        uint16_t instruction; /* f_lasti (int), prev_instr or instr_ptr (pointer) */
-        uint16_t owner;       /* or is_entry in 3.11: see entry */
-        uint16_t entry;       /* 3.11: is_entry */
-        uint16_t is_generator;/* <= 3.10: f_gen, non-NULL in a generator */
-        uint16_t localsplus;  /* first local */
-        uint16_t first_read;  /* the walker reads [first_read, first_read + read_bytes) of each frame; read_bytes <= 128 */
-        uint16_t read_bytes;
-        uint16_t tlbc_index;  /* free-threaded */
+        uint16_t instruction;  /* f_lasti (int), prev_instr or instr_ptr (pointer) */
+        uint16_t owner;        /* or is_entry in 3.11: see entry */
+        uint16_t entry;        /* 3.11: is_entry */
+        uint16_t is_generator; /* <= 3.10: f_gen, non-NULL in a generator */
+        uint16_t localsplus;   /* first local */
+        uint16_t first_read;   /* of each frame [first_read, first_read + read_bytes) is read */
+        uint16_t read_bytes;   /* <= 128 */
+        uint16_t tlbc_index;   /* free-threaded */
     } frame;
 
     struct {
@@ -104,20 +113,21 @@ struct python_layout {
         uint32_t ascii_bit;
     } text;
     uint16_t tuple_items;
-    uint16_t thread_state_bytes; /* the head of the thread state that covers the fields above; set when the layout is published */
+    uint16_t thread_state_bytes; /* head that covers the fields above; set when it is published */
     uint16_t reserved[2];
 };
 ABI_ASSERT(sizeof(struct python_layout) == 112, "python_layout");
 
 #define MAX_PYTHON_LAYOUTS 512
 
-/* What of a Python runtime differs per process. Value of the map `processes`, which forks copy to the child. */
+/* What of a Python runtime differs per process. Value of the map `processes`, which forks copy to
+ * the child. */
 struct python_process {
-    uint32_t layout;      /* index into the map `python_layouts` */
-    uint32_t sources;     /* enum thread_state_source */
-    int64_t tls_offset;   /* from the thread pointer, or within the block of a TLS module */
+    uint32_t layout;    /* index into the map `python_layouts` */
+    uint32_t sources;   /* enum thread_state_source */
+    int64_t tls_offset; /* from the thread pointer, or within the block of a TLS module */
     int64_t tls_gilstate_offset;
-    uint64_t tls_module_slot; /* mapped address of the GOT slot with the module's number, which the dynamic linker fills */
+    uint64_t tls_module_slot; /* mapped address of the GOT slot with the module's number */
     uint64_t key_address;     /* mapped address of the int pthread key */
     uint64_t current_address;
     uint64_t code_type;   /* mapped address of PyCode_Type */

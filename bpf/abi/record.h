@@ -3,11 +3,12 @@
  * The records of the ring buffer, in the order in which a first sample sends them:
  *
  *   RECORD_CODE_DEFINITION*   names and line table of code objects not seen before
- *   RECORD_STACK*             python, native and kernel part, each only if its hash was not sent before
+ *   RECORD_STACK*             Python, native and kernel part, each only if its hash is new
  *   RECORD_SAMPLE             time, thread, and the hashes of its parts
  *
- * A part that was already sent is not sent again: its 64-bit hash stands for it. Python and native hashes are seeded with
- * the address space (tgid, generation), because the same addresses mean other things elsewhere; the kernel's is not.
+ * A part that was already sent is not sent again: its 64-bit hash stands for it. Python and native
+ * hashes are seeded with the address space (tgid, generation), because the same addresses mean
+ * other things elsewhere; the kernel's is not.
  */
 #pragma once
 
@@ -19,7 +20,8 @@ enum record_kind {
     RECORD_CODE_DEFINITION = 3,
 };
 
-/* Identity of an address space. generation: start time of the thread group (ns, boot clock) + its number of execs. */
+/* Identity of an address space. generation: start time of the thread group (ns, boot clock) + its
+ * number of execs. */
 struct process_identity {
     uint64_t generation;
     uint32_t tgid;
@@ -27,7 +29,8 @@ struct process_identity {
 };
 ABI_ASSERT(sizeof(struct process_identity) == 16, "process_identity");
 
-/* What became of the Python part of a sample. Exactly one per sample; the reason why there is no complete stack. */
+/* What became of the Python part of a sample. Exactly one per sample; the reason why there is no
+ * complete stack. */
 enum python_outcome {
     PYTHON_NOT_A_PYTHON_PROCESS = 0, /* no runtime known in this address space */
     PYTHON_COMPLETE = 1,             /* walked to the root of the chain */
@@ -42,24 +45,24 @@ enum python_outcome {
 
 /* What became of the native user part of a sample. */
 enum native_outcome {
-    NATIVE_NOT_TAKEN = 0,         /* kernel thread or switched off */
-    NATIVE_COMPLETE = 1,          /* reached the entry of the thread */
-    NATIVE_TRUNCATED = 2,         /* deeper than MAX_NATIVE_FRAMES; the leaf side was kept */
-    NATIVE_FAULT_STACK = 3,       /* stack memory not readable */
-    NATIVE_NO_MAPPING = 4,        /* pc in no known mapping (JIT, new library, corrupt stack) */
-    NATIVE_NO_TABLE = 5,          /* mapping without unwind rows, frame pointers did not help either */
-    NATIVE_NO_ROW = 6,            /* code without unwind information (hand-written assembly) */
-    NATIVE_UNSUPPORTED_RULE = 7,  /* a rule that needs a register that is not known there */
-    NATIVE_BAD_CFA = 8,           /* CFA does not move toward the root */
+    NATIVE_NOT_TAKEN = 0,        /* kernel thread or switched off */
+    NATIVE_COMPLETE = 1,         /* reached the entry of the thread */
+    NATIVE_TRUNCATED = 2,        /* deeper than MAX_NATIVE_FRAMES; the leaf side was kept */
+    NATIVE_FAULT_STACK = 3,      /* stack memory not readable */
+    NATIVE_NO_MAPPING = 4,       /* pc in no known mapping (JIT, new library, corrupt stack) */
+    NATIVE_NO_TABLE = 5,         /* mapping without unwind rows, no frame pointer either */
+    NATIVE_NO_ROW = 6,           /* code without unwind information (hand-written assembly) */
+    NATIVE_UNSUPPORTED_RULE = 7, /* a rule that needs a register that is not known there */
+    NATIVE_BAD_CFA = 8,          /* CFA does not move toward the root */
     NATIVE_OUTCOMES = 9,
 };
 
 enum sample_flag {
-    SAMPLE_FLAG_IN_KERNEL = 1 << 0,      /* the event hit kernel mode: user registers are those of the entry */
-    SAMPLE_FLAG_IN_SYSCALL = 1 << 1,     /* user pc is a return address of a system call */
-    SAMPLE_FLAG_HOLDS_GIL = 1 << 2,      /* known to hold it */
-    SAMPLE_FLAG_COMPAT = 1 << 3,         /* 32-bit task: user stack not taken */
-    SAMPLE_FLAG_UNKNOWN_PROCESS = 1 << 4 /* user space has not published this address space yet */
+    SAMPLE_FLAG_IN_KERNEL = 1 << 0,  /* hit kernel mode: user registers are those of the entry */
+    SAMPLE_FLAG_IN_SYSCALL = 1 << 1, /* user pc is a return address of a system call */
+    SAMPLE_FLAG_HOLDS_GIL = 1 << 2,  /* known to hold it */
+    SAMPLE_FLAG_COMPAT = 1 << 3,     /* 32-bit task: user stack not taken */
+    SAMPLE_FLAG_UNKNOWN_PROCESS = 1 << 4, /* not published by user space yet */
 };
 
 struct record_header {
@@ -93,7 +96,8 @@ ABI_ASSERT(sizeof(struct sample_record) == 104, "sample_record");
 
 enum stack_part { STACK_KERNEL = 1, STACK_NATIVE = 2, STACK_PYTHON = 3 };
 
-/* Followed by `frames` entries, leaf first: uint64_t addresses (kernel), native_frame or python_frame. */
+/* Followed by `frames` entries, leaf first: uint64_t addresses (kernel), native_frame or
+ * python_frame. */
 struct stack_part_record {
     struct record_header header;
     struct process_identity space; /* zero for the kernel's */
@@ -103,19 +107,24 @@ struct stack_part_record {
 };
 ABI_ASSERT(sizeof(struct stack_part_record) == 40, "stack_record");
 
-/* One native frame. Its body on the stack is [stack pointer, cfa), which is what places Python runs (merge). */
+/* One native frame. Its body on the stack is [stack pointer, cfa), which is what places Python runs
+ * (merge). */
 struct native_frame {
-    uint64_t pc;  /* leaf: interrupted pc; else return address (NATIVE_PC_EXACT in cfa's low bits tells) */
+    uint64_t pc;  /* leaf: interrupted pc; else return address (NATIVE_PC_EXACT tells) */
     uint64_t cfa; /* bits 0-1: flags; CFA is at least 8-byte aligned. 0: not known */
 };
-#define NATIVE_PC_EXACT 1ull   /* pc is the instruction itself (leaf, or interrupted by a signal): look up pc, not pc - 1 */
-#define NATIVE_FROM_GUESS 2ull /* found by frame pointer in code without rows */
+/* pc is the instruction itself (leaf, or interrupted by a signal): look up pc, not pc - 1 */
+#define NATIVE_PC_EXACT 1ull
+/* found by frame pointer in code without rows */
+#define NATIVE_FROM_GUESS 2ull
 #define NATIVE_CFA_FLAGS 3ull
 
 /*
  * One link of the Python frame chain.
- * frame:    word0 = code object, word1 = kind | instruction offset in bytes << 8 (offset is signed: -1 or -2 before the start)
- * boundary: word0 = address on the C stack of the evaluator that the frames above (leaf side) run in, word1 = kind
+ * frame:    word0 = code object, word1 = kind | instruction offset in bytes << 8
+ *           (the offset is signed: -1 or -2 before the start)
+ * boundary: word0 = address on the C stack of the evaluator that the frames before it (leaf side)
+ *           run in, word1 = kind
  */
 struct python_frame {
     uint64_t word0;
@@ -124,19 +133,20 @@ struct python_frame {
 enum python_frame_kind {
     PYTHON_FRAME = 1,           /* an ordinary frame */
     PYTHON_FRAME_GENERATOR = 2, /* owned by a generator or coroutine */
-    PYTHON_BOUNDARY = 3,        /* 3.12+: entry shim; 3.10, 3.11: the cframe of an entry frame */
-    PYTHON_FRAME_ENTRY = 4,     /* <= 3.10 any frame, 3.11 is_entry: last frame of its evaluator, but no address known */
+    PYTHON_BOUNDARY = 3,        /* 3.12+: entry shim; 3.10, 3.11: cframe of an entry frame */
+    PYTHON_FRAME_ENTRY = 4,     /* last of its evaluator: <= 3.10 any frame, 3.11 is_entry */
 };
 #define PYTHON_FRAME_KIND_MASK 0xffull
 #define PYTHON_FRAME_OFFSET_SHIFT 8
 
-#define MAX_KERNEL_FRAMES 127  /* PERF_MAX_STACK_DEPTH */
+#define MAX_KERNEL_FRAMES 127 /* PERF_MAX_STACK_DEPTH */
 #define MAX_NATIVE_FRAMES 512
 #define MAX_PYTHON_FRAMES 1536 /* 1,024 real frames and their boundaries */
 
 /*
- * A code object, seen for the first time. Followed by name, file name and location table, each `stored` bytes long and in this
- * order without padding. `length` is what the object has, in characters (strings) or bytes (table).
+ * A code object, seen for the first time. Followed by name, file name and location table, each
+ * `stored` bytes long and in this order without padding. `length` is what the object has, in
+ * characters (strings) or bytes (table).
  */
 enum text_encoding {
     TEXT_MISSING = 0, /* could not be read: page absent */
@@ -166,7 +176,7 @@ struct code_definition_record {
     struct stored_text name;
     struct stored_text file;
     struct stored_text table;
-    struct stored_text class_name; /* <= 3.10: tp_name of type(self) or of cls; stored after the table */
+    struct stored_text class_name; /* <= 3.10: of self or cls; stored after the table */
 };
 ABI_ASSERT(sizeof(struct code_definition_record) == 120, "code_definition_record");
 

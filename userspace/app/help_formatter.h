@@ -15,7 +15,8 @@ class HelpFormatter : public CLI::Formatter {
     std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
         std::string name = CLI::Formatter::make_option_name(option, is_positional);
         constexpr std::string_view kNegated = "{false}";  // the library's mark of a negative flag
-        for (size_t at = name.find(kNegated); at != std::string::npos; at = name.find(kNegated)) name.erase(at, kNegated.size());
+        for (size_t at = name.find(kNegated); at != std::string::npos; at = name.find(kNegated))
+            name.erase(at, kNegated.size());
         return name;
     }
 

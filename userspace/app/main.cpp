@@ -10,10 +10,12 @@
 int main(int argc, char** argv) {
     using namespace pyebpf;
     sys::raise_file_limit();
-    // Output to a closed pipe (`pyebpf … -o - | head`) is an error of write(), not the end of the program.
+    // Output to a closed pipe (`pyebpf … -o - | head`) is an error of write(), not the end of the
+    // program.
     std::signal(SIGPIPE, SIG_IGN);
 
-    CLI::App cli{"pyebpf: a system-wide profiler for Python, with native and kernel frames, by eBPF"};
+    CLI::App cli{
+        "pyebpf: a system-wide profiler for Python, with native and kernel frames, by eBPF"};
     cli.set_version_flag("--version", "pyebpf " PYEBPF_VERSION);
     cli.require_subcommand(1);
     cli.formatter(std::make_shared<app::HelpFormatter>());

@@ -17,6 +17,7 @@
 #include "output/output_file.h"
 #include "output/summary.h"
 #include "pipeline/recorder.h"
+#include "pipeline/statistics.h"
 #include "sys/clock.h"
 
 namespace pyebpf::app {
@@ -25,7 +26,8 @@ namespace {
 
 constexpr int kPumpMs = 50;
 
-// SIGINT and SIGTERM as readable events while it lives; then they have their default effect again, so that a second Ctrl-C aborts.
+// SIGINT and SIGTERM as readable events while it lives; then they have their default effect again,
+// so that a second Ctrl-C aborts.
 class StopSignals {
   public:
     StopSignals() {
@@ -59,7 +61,8 @@ class RecordCommand : public Command {
 
   private:
     Result<pipeline::RecorderOptions> recorder_options() const;
-    // Samples until the duration is over, a signal comes or all targets have ended. Returns the signal.
+    // Samples until the duration is over, a signal comes or all targets have ended. Returns the
+    // signal.
     std::optional<int> sample(pipeline::Recorder& recorder) const;
 
     bool all_ = false;
@@ -77,12 +80,14 @@ class RecordCommand : public Command {
     bool no_native_ = false;
     output::FormatOptions format_options_;
     bool accept_kernel_hazard_ = false;
+    double max_loss_percent_ = 100;
     bool quiet_ = false;
     bool verbose_ = false;
 };
 
 CLI::App* RecordCommand::add_to(CLI::App& app) {
-    CLI::App* record = app.add_subcommand("record", "Sample the whole machine, some processes or a command, and write a profile");
+    CLI::App* record = app.add_subcommand(
+        "record", "Sample the whole machine, some processes or a command, and write a profile");
     record->footer(
         "Without -d it samples until Ctrl-C. A command's exit status is passed on.\n"
         "Examples:\n"
@@ -90,32 +95,57 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         "  pyebpf record -p 1234 -o - | flamegraph.pl > profile.svg\n"
         "  pyebpf record -o run.html -- python3 script.py");
     record->add_flag("-a,--all", all_, "All processes of the machine");
-    record->add_option("-p,--pid", pids_, "Processes, with their threads and children")->delimiter(',')->type_name("PID[,PID…]");
-    record->add_flag("--children,!--no-children", children_, "With -p and a command: also what they start (default: yes)");
-    record->add_option("command", command_, "After --: a command to start and sample from its first instruction")->type_name("COMMAND ARG…");
+    record->add_option("-p,--pid", pids_, "Processes, with their threads and children")
+        ->delimiter(',')
+        ->type_name("PID[,PID…]");
+    record->add_flag("--children,!--no-children", children_,
+                     "With -p and a command: also what they start (default: yes)");
+    record
+        ->add_option("command", command_,
+                     "After --: a command to start and sample from its first instruction")
+        ->type_name("COMMAND ARG…");
     std::string sources;
-    for (const events::EventSource& source : events::sources()) sources += fmt::format("{}{}", sources.empty() ? "" : ", ", source.name);
-    record->add_option("-e,--event", event_, "What to sample: " + sources)->type_name("NAME")->capture_default_str();
-    record->add_option("-F,--frequency", frequency_hz_, "Samples per second and CPU")->type_name("HZ")->capture_default_str();
-    record->add_option("-d,--duration", duration_s_, "How long to sample; 0: until Ctrl-C or the end of the targets")
+    for (const events::EventSource& source : events::sources())
+        sources += fmt::format("{}{}", sources.empty() ? "" : ", ", source.name);
+    record->add_option("-e,--event", event_, "What to sample: " + sources)
+        ->type_name("NAME")
+        ->capture_default_str();
+    record->add_option("-F,--frequency", frequency_hz_, "Samples per second and CPU")
+        ->type_name("HZ")
+        ->capture_default_str();
+    record
+        ->add_option("-d,--duration", duration_s_,
+                     "How long to sample; 0: until Ctrl-C or the end of the targets")
         ->type_name("SECONDS")
         ->capture_default_str();
-    record->add_option("-o,--output", output_, "File to write, - for stdout; the format follows from its extension")
+    record
+        ->add_option("-o,--output", output_,
+                     "File to write, - for stdout; the format follows from its extension")
         ->type_name("FILE")
         ->default_str("profile.html");
     std::string formats;
-    for (const output::Format* format : output::formats()) formats += fmt::format("{}{}", formats.empty() ? "" : ", ", format->name);
-    record->add_option("--format", format_, "Format instead of the extension's: " + formats)->type_name("NAME");
-    record->add_option("--stats", statistics_, "Also write all statistics as JSON")->type_name("FILE");
+    for (const output::Format* format : output::formats())
+        formats += fmt::format("{}{}", formats.empty() ? "" : ", ", format->name);
+    record->add_option("--format", format_, "Format instead of the extension's: " + formats)
+        ->type_name("NAME");
+    record->add_option("--stats", statistics_, "Also write all statistics as JSON")
+        ->type_name("FILE");
     record->add_flag("--kernel,!--no-kernel", kernel_, "Kernel frames (default: yes)");
-    record->add_option("--native", native_, "Native frames: all, extensions (without the interpreter's own) or none")
+    record
+        ->add_option("--native", native_,
+                     "Native frames: all, extensions (without the interpreter's own) or none")
         ->type_name("WHICH")
         ->capture_default_str();
     record->add_flag("--no-native", no_native_, "As --native=none");
     record->add_flag("--per-process", format_options_.per_process, "Processes as root frames");
     record->add_flag("--per-thread", format_options_.per_thread, "Threads as root frames");
-    record->add_flag("--lines", format_options_.current_lines, "Show the line that ran, not the first line of the function");
-    record->add_flag("--accept-kernel-hazard", accept_kernel_hazard_, "Record on a kernel that is known to hang under profilers");
+    record->add_flag("--lines", format_options_.current_lines,
+                     "Show the line that ran, not the first line of the function");
+    record->add_flag("--accept-kernel-hazard", accept_kernel_hazard_,
+                     "Record on a kernel that is known to hang under profilers");
+    record->add_option("--max-loss", max_loss_percent_, "Exit with 5 if more of the samples than this were lost, truncated or unreadable")
+        ->type_name("PERCENT")
+        ->default_str("no limit");
     record->add_flag("-q,--quiet", quiet_, "Errors only");
     record->add_flag("-v,--verbose", verbose_, "Say more about what was found");
     return record;
@@ -127,15 +157,20 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
         return fail(targets == 0 ? "nothing to record" : "more than one kind of target",
                     "give one of: -a (the whole machine), -p PID, or -- COMMAND", kExitUsage);
     }
-    if (!std::isfinite(frequency_hz_) || frequency_hz_ < 1 || frequency_hz_ != std::floor(frequency_hz_)) {
-        return fail(fmt::format("a frequency of {} Hz is not possible", frequency_hz_), "give a whole number of at least 1, such as 99",
-                    kExitUsage);
+    if (!std::isfinite(frequency_hz_) || frequency_hz_ < 1 ||
+        frequency_hz_ != std::floor(frequency_hz_)) {
+        return fail(fmt::format("a frequency of {} Hz is not possible", frequency_hz_),
+                    "give a whole number of at least 1, such as 99", kExitUsage);
     }
     if (!std::isfinite(duration_s_) || duration_s_ < 0) {
-        return fail(fmt::format("a duration of {} s is not possible", duration_s_), "give a positive number of seconds, or 0", kExitUsage);
+        return fail(fmt::format("a duration of {} s is not possible", duration_s_),
+                    "give a positive number of seconds, or 0", kExitUsage);
     }
     auto source = events::find_source(event_);
     if (!source) return tl::unexpected(source.error());
+    if (!std::isfinite(max_loss_percent_) || max_loss_percent_ < 0 || max_loss_percent_ > 100) {
+        return fail(fmt::format("--max-loss {} is not possible", max_loss_percent_), "give a percentage from 0 to 100", kExitUsage);
+    }
     pipeline::RecorderOptions options;
     options.source = *source;
     options.pids = pids_;
@@ -153,7 +188,8 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     } else if (which == "none") {
         options.native_frames = NativeFrames::kNone;
     } else {
-        return fail(fmt::format("--native={} is not known", which), "give all, extensions or none", kExitUsage);
+        return fail(fmt::format("--native={} is not known", which), "give all, extensions or none",
+                    kExitUsage);
     }
     return options;
 }
@@ -167,7 +203,8 @@ std::optional<int> RecordCommand::sample(pipeline::Recorder& recorder) const {
     while (targets_live && !signal) {
         int timeout_ms = kPumpMs;
         if (duration_s_ > 0) {
-            const double left_ms = duration_s_ * 1e3 - static_cast<double>(sys::monotonic_ns() - start) * 1e-6;
+            const double left_ms =
+                duration_s_ * 1e3 - static_cast<double>(sys::monotonic_ns() - start) * 1e-6;
             if (left_ms <= 0) break;
             timeout_ms = static_cast<int>(std::min<double>(kPumpMs, std::ceil(left_ms)));
         }
@@ -179,7 +216,9 @@ std::optional<int> RecordCommand::sample(pipeline::Recorder& recorder) const {
 }
 
 Result<int> RecordCommand::run() {
-    log::set_level(quiet_ ? log::Level::kQuiet : verbose_ ? log::Level::kVerbose : log::Level::kNormal);
+    log::set_level(quiet_     ? log::Level::kQuiet
+                   : verbose_ ? log::Level::kVerbose
+                              : log::Level::kNormal);
     auto options = recorder_options();
     if (!options) return tl::unexpected(options.error());
     const std::string path = output_.empty() ? "profile.html" : output_;
@@ -202,21 +241,32 @@ Result<int> RecordCommand::run() {
     if (signal == SIGTERM) (*recorder)->signal_command(SIGTERM);
     const profile::Profile profile = (*recorder)->finish();
 
-    if (auto written = (*format)->write(profile, format_options_, file->sink()); !written) return tl::unexpected(written.error());
+    if (auto written = (*format)->write(profile, format_options_, file->sink()); !written)
+        return tl::unexpected(written.error());
     if (auto committed = file->commit(); !committed) return tl::unexpected(committed.error());
     if (statistics) {
         output::write_statistics(profile, statistics->sink());
-        if (auto committed = statistics->commit(); !committed) return tl::unexpected(committed.error());
+        if (auto committed = statistics->commit(); !committed)
+            return tl::unexpected(committed.error());
     }
     if (!quiet_) {
-        std::fputs(output::summary(profile, {.color = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr}).c_str(), stderr);
+        std::fputs(output::summary(profile, {.color = isatty(STDERR_FILENO) != 0 &&
+                                                      std::getenv("NO_COLOR") == nullptr})
+                       .c_str(),
+                   stderr);
         log::info("wrote " + file->name());
     }
-    return options->command.empty() ? kExitOk : (*recorder)->wait_for_command();
+    const int status = options->command.empty() ? kExitOk : (*recorder)->wait_for_command();
+    const double loss = pipeline::loss_percent(profile.statistics);
+    if (loss <= max_loss_percent_) return status;
+    log::error(fmt::format("{:.3f} % of the samples were lost, truncated or unreadable; --max-loss allows {} %", loss, max_loss_percent_));
+    return status == kExitOk ? static_cast<int>(kExitLoss) : status;
 }
 
 }  // namespace
 
-std::unique_ptr<Command> make_record_command() { return std::make_unique<RecordCommand>(); }
+std::unique_ptr<Command> make_record_command() {
+    return std::make_unique<RecordCommand>();
+}
 
 }  // namespace pyebpf::app

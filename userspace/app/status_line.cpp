@@ -40,14 +40,18 @@ void StatusLine::show(const pipeline::RecorderStatus& status) {
     const uint64_t now = sys::monotonic_ns();
     if (now - drawn_ns_ < kRedrawNs) return;
     const double seconds = static_cast<double>(now - drawn_ns_) * 1e-9;
-    const double rate = drawn_ns_ == 0 ? 0 : static_cast<double>(status.samples - samples_) / seconds;
+    const double rate =
+        drawn_ns_ == 0 ? 0 : static_cast<double>(status.samples - samples_) / seconds;
     drawn_ns_ = now;
     samples_ = status.samples;
     clear_line();
-    std::fputs(fmt::format("{:.1f} s  {} samples ({:.0f}/s)  {} lost  {} processes  {} Python   Ctrl-C stops", status.elapsed_seconds,
-                           status.samples, rate, status.lost, status.processes, status.python_processes)
-                   .c_str(),
-               stderr);
+    std::fputs(
+        fmt::format(
+            "{:.1f} s  {} samples ({:.0f}/s)  {} lost  {} processes  {} Python   Ctrl-C stops",
+            status.elapsed_seconds, status.samples, rate, status.lost, status.processes,
+            status.python_processes)
+            .c_str(),
+        stderr);
     std::fflush(stderr);
     line_is_drawn = true;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One line on the terminal's stderr that tells how the recording goes. Where stderr is no terminal, nothing is drawn.
+// One line on the terminal's stderr that tells how the recording goes. Where stderr is no terminal,
+// nothing is drawn.
 #pragma once
 
 #include <cstdint>

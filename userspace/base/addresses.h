@@ -5,7 +5,8 @@
 //   StatedAddress   where the ELF file states that it will be (symbol values, p_vaddr, .eh_frame)
 //   FileOffset      where its bytes are in the file
 //
-//   MappedAddress = StatedAddress + load bias of the process;  a PT_LOAD segment relates StatedAddress and FileOffset.
+//   MappedAddress = StatedAddress + load bias of the process;  a PT_LOAD segment relates
+//   StatedAddress and FileOffset.
 #pragma once
 
 #include <compare>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Result<T>: a value, or an Error that can be shown to the user as it is.
 //
-// Policy (docs/architecture.md): a per-sample problem is a counter, an expected absence is std::optional or a reason
-// enum, a recoverable failure is a Result, a bug is PYEBPF_CHECK.
+// Policy (docs/architecture.md): a per-sample problem is a counter, an expected absence is
+// std::optional or a reason enum, a recoverable failure is a Result, a bug is PYEBPF_CHECK.
 #pragma once
 
 #include <cstdio>
@@ -19,6 +19,7 @@ enum ExitCode : int {
     kExitOk = 0,
     kExitFailure = 1,  // the system or the environment refused
     kExitUsage = 2,    // the command line is wrong
+    kExitLoss = 5,     // record --max-loss was exceeded
     kExitNotExecutable = 126,
     kExitNotFound = 127,
 };
@@ -49,11 +50,11 @@ inline tl::unexpected<Error> fail(std::string message, std::string hint = {},
 }  // namespace pyebpf
 
 // A broken invariant of our own: prints where and aborts.
-#define PYEBPF_CHECK(condition)                                                              \
-    do {                                                                                     \
-        if (!(condition)) [[unlikely]] {                                                     \
+#define PYEBPF_CHECK(condition)                                                                 \
+    do {                                                                                        \
+        if (!(condition)) [[unlikely]] {                                                        \
             std::fprintf(stderr, "pyebpf: internal error: %s at %s:%d\n", #condition, __FILE__, \
-                         __LINE__);                                                          \
-            std::abort();                                                                    \
-        }                                                                                    \
+                         __LINE__);                                                             \
+            std::abort();                                                                       \
+        }                                                                                       \
     } while (false)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be sampled: a perf event whose every n-th occurrence takes a sample. Help and messages list sources().
+// What can be sampled: a perf event whose every n-th occurrence takes a sample. Help and messages
+// list sources().
 #pragma once
 
 #include <cstdint>

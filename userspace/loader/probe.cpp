@@ -16,21 +16,31 @@ namespace pyebpf::loader {
 
 namespace {
 
-int discard_message(libbpf_print_level, const char*, va_list) { return 0; }
+int discard_message(libbpf_print_level, const char*, va_list) {
+    return 0;
+}
 
 Probe probe_btf() {
     const bool there = sys::has_btf();
-    return {"BTF", there, true, there ? "/sys/kernel/btf/vmlinux" : "missing: the kernel was built without CONFIG_DEBUG_INFO_BTF"};
+    return {"BTF", there, true,
+            there ? "/sys/kernel/btf/vmlinux"
+                  : "missing: the kernel was built without CONFIG_DEBUG_INFO_BTF"};
 }
 
 Probe probe_program(const char* name, bpf_prog_type type, bool needed) {
     const int result = libbpf_probe_bpf_prog_type(type, nullptr);
-    return {name, result == 1, needed, result == 1 ? "works" : result == 0 ? "not in this kernel" : std::strerror(-result)};
+    return {name, result == 1, needed,
+            result == 1   ? "works"
+            : result == 0 ? "not in this kernel"
+                          : std::strerror(-result)};
 }
 
 Probe probe_map(const char* name, bpf_map_type type, bool needed) {
     const int result = libbpf_probe_bpf_map_type(type, nullptr);
-    return {name, result == 1, needed, result == 1 ? "works" : result == 0 ? "not in this kernel" : std::strerror(-result)};
+    return {name, result == 1, needed,
+            result == 1   ? "works"
+            : result == 0 ? "not in this kernel"
+                          : std::strerror(-result)};
 }
 
 Probe probe_helper(const char* name, bpf_func_id helper, const char* use) {
@@ -39,7 +49,8 @@ Probe probe_helper(const char* name, bpf_func_id helper, const char* use) {
 }
 
 Probe probe_event(const char* name, uint32_t type, uint64_t config, bool needed) {
-    const auto event = sys::open_sampling_event({.type = type, .config = config, .period = 10'000'000, .frequency_hz = 0}, 0);
+    const auto event = sys::open_sampling_event(
+        {.type = type, .config = config, .period = 10'000'000, .frequency_hz = 0}, 0);
     return {name, event.has_value(), needed, event ? "works" : event.error().message};
 }
 
@@ -60,7 +71,8 @@ std::vector<Probe> probe_kernel() {
         probe_event("cpu-clock event", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, true),
         probe_event("hardware cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, false),
         probe_process_events(),
-        probe_helper("bpf_task_pt_regs", BPF_FUNC_task_pt_regs, "user registers during system calls (else by stack layout)"),
+        probe_helper("bpf_task_pt_regs", BPF_FUNC_task_pt_regs,
+                     "user registers during system calls (else by stack layout)"),
     };
 }
 

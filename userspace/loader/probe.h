@@ -14,7 +14,8 @@ struct Probe {
     std::string detail;
 };
 
-// Loads and opens small things, and closes them again. Takes some ten milliseconds. Needs the rights of recording.
+// Loads and opens small things, and closes them again. Takes some ten milliseconds. Needs the
+// rights of recording.
 [[nodiscard]] std::vector<Probe> probe_kernel();
 
 }  // namespace pyebpf::loader

@@ -21,7 +21,8 @@ namespace {
 
 constexpr size_t kKeptLogLines = 12;
 
-// libbpf's messages since the last clear(), so that a failure can show them. Loading is single-threaded.
+// libbpf's messages since the last clear(), so that a failure can show them. Loading is
+// single-threaded.
 std::vector<std::string>& libbpf_messages() {
     static std::vector<std::string> messages;
     return messages;
@@ -48,7 +49,8 @@ std::string last_messages() {
     return text;
 }
 
-// Before 5.11 maps and programs are charged to RLIMIT_MEMLOCK; later kernels ignore it, so failing is no error.
+// Before 5.11 maps and programs are charged to RLIMIT_MEMLOCK; later kernels ignore it, so failing
+// is no error.
 void raise_memlock_limit() {
     const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
@@ -56,9 +58,11 @@ void raise_memlock_limit() {
 
 Error load_error(int error_number) {
     Error error;
-    error.message = fmt::format("load the BPF programs: {}", std::strerror(error_number)) + last_messages();
+    error.message =
+        fmt::format("load the BPF programs: {}", std::strerror(error_number)) + last_messages();
     if (error_number == EPERM || error_number == EACCES) {
-        error.hint = "run as root, or grant CAP_BPF and CAP_PERFMON (before Linux 5.8: CAP_SYS_ADMIN)";
+        error.hint =
+            "run as root, or grant CAP_BPF and CAP_PERFMON (before Linux 5.8: CAP_SYS_ADMIN)";
     } else if (error_number == ESRCH || error_number == ENOENT) {
         error.hint = "the kernel must have BTF (CONFIG_DEBUG_INFO_BTF, /sys/kernel/btf/vmlinux)";
     } else {
@@ -104,24 +108,29 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
     Kernel& kernel = *sampler->kernel_;
     kernel.skeleton = pyebpf_bpf__open();
     if (kernel.skeleton == nullptr) return tl::unexpected(load_error(errno));
-    std::memcpy(const_cast<sampler_config*>(reinterpret_cast<volatile sampler_config*>(&kernel.skeleton->rodata->settings)),
+    std::memcpy(const_cast<sampler_config*>(
+                    reinterpret_cast<volatile sampler_config*>(&kernel.skeleton->rodata->settings)),
                 &options.settings, sizeof(options.settings));
     bpf_map__set_max_entries(kernel.skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
-    if (const int error = pyebpf_bpf__load(kernel.skeleton); error != 0) return tl::unexpected(load_error(-error));
+    if (const int error = pyebpf_bpf__load(kernel.skeleton); error != 0)
+        return tl::unexpected(load_error(-error));
 
-    kernel.ring = ring_buffer__new(bpf_map__fd(kernel.skeleton->maps.ring), Kernel::on_record, &kernel, nullptr);
+    kernel.ring = ring_buffer__new(bpf_map__fd(kernel.skeleton->maps.ring), Kernel::on_record,
+                                   &kernel, nullptr);
     if (kernel.ring == nullptr) return fail_errno("map the ring buffer", errno);
-    void* ranges = mmap(nullptr, sizeof(code_range) * MAX_CODE_RANGES, PROT_READ | PROT_WRITE, MAP_SHARED,
-                        bpf_map__fd(kernel.skeleton->maps.code_ranges), 0);
+    void* ranges = mmap(nullptr, sizeof(code_range) * MAX_CODE_RANGES, PROT_READ | PROT_WRITE,
+                        MAP_SHARED, bpf_map__fd(kernel.skeleton->maps.code_ranges), 0);
     if (ranges == MAP_FAILED) return fail_errno("map the code ranges", errno);
     kernel.ranges = static_cast<code_range*>(ranges);
     return sampler;
 }
 
 Result<void> Sampler::attach_process_events() {
-    for (bpf_program* program : {kernel_->skeleton->progs.on_fork, kernel_->skeleton->progs.on_exec, kernel_->skeleton->progs.on_exit}) {
+    for (bpf_program* program : {kernel_->skeleton->progs.on_fork, kernel_->skeleton->progs.on_exec,
+                                 kernel_->skeleton->progs.on_exit}) {
         bpf_link* link = bpf_program__attach(program);
-        if (link == nullptr) return fail_errno(fmt::format("attach {}", bpf_program__name(program)), errno);
+        if (link == nullptr)
+            return fail_errno(fmt::format("attach {}", bpf_program__name(program)), errno);
         kernel_->process_links.push_back(link);
     }
     return {};
@@ -142,23 +151,27 @@ void Sampler::detach_sampling_events() {
 
 Result<uint32_t> Sampler::add_layout(python_layout layout) {
     if (layouts_ == MAX_PYTHON_LAYOUTS) {
-        return fail(fmt::format("more than {} different Python runtimes on one machine", MAX_PYTHON_LAYOUTS));
+        return fail(fmt::format("more than {} different Python runtimes on one machine",
+                                MAX_PYTHON_LAYOUTS));
     }
     uint32_t last = layout.thread_state.thread_id;
-    for (const uint16_t offset : {layout.thread_state.interp, layout.thread_state.frame, layout.thread_state.cframe,
-                                  layout.thread_state.base_frame, layout.thread_state.holds_gil}) {
+    for (const uint16_t offset :
+         {layout.thread_state.interp, layout.thread_state.frame, layout.thread_state.cframe,
+          layout.thread_state.base_frame, layout.thread_state.holds_gil}) {
         if (offset != LAYOUT_ABSENT) last = std::max<uint32_t>(last, offset);
     }
     layout.thread_state_bytes = static_cast<uint16_t>(last + sizeof(uint64_t));
     const uint32_t index = layouts_;
-    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.python_layouts), &index, &layout, BPF_ANY) != 0) {
+    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.python_layouts), &index, &layout,
+                            BPF_ANY) != 0) {
         return fail_errno("publish a Python layout", errno);
     }
     return layouts_++;
 }
 
 Result<void> Sampler::put_process(uint32_t tgid, const process_entry& entry) {
-    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid, &entry, BPF_ANY) != 0) {
+    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid, &entry,
+                            BPF_ANY) != 0) {
         return fail_errno(fmt::format("publish pid {}", tgid), errno);
     }
     return {};
@@ -174,25 +187,31 @@ bool Sampler::has_process(uint32_t tgid, process_entry& entry) const {
 
 void Sampler::put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address) {
     const listed_thread key{tgid, 0, thread_pointer};
-    bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.thread_states), &key, &address, BPF_ANY);
+    bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.thread_states), &key, &address,
+                        BPF_ANY);
 }
 
-std::span<code_range> Sampler::code_ranges() { return {kernel_->ranges, MAX_CODE_RANGES}; }
+std::span<code_range> Sampler::code_ranges() {
+    return {kernel_->ranges, MAX_CODE_RANGES};
+}
 
 Result<Sampler::Slab> Sampler::add_slab() {
     if (slabs_ == MAX_UNWIND_SLABS) {
-        return fail(fmt::format("unwind tables fill all {} slabs of {} MiB", MAX_UNWIND_SLABS, UNWIND_SLAB_WORDS * 4 >> 20));
+        return fail(fmt::format("unwind tables fill all {} slabs of {} MiB", MAX_UNWIND_SLABS,
+                                UNWIND_SLAB_WORDS * 4 >> 20));
     }
     constexpr size_t kBytes = UNWIND_SLAB_WORDS * sizeof(uint32_t);
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
-    const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_slab", sizeof(uint32_t), kBytes, 1, &options));
+    const UniqueFd map(
+        bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_slab", sizeof(uint32_t), kBytes, 1, &options));
     if (!map) return fail_errno("create a slab for unwind tables", errno);
     void* mapping = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, map.get(), 0);
     if (mapping == MAP_FAILED) return fail_errno("map a slab for unwind tables", errno);
     slab_mappings_.emplace_back(mapping, [](void* address) { munmap(address, kBytes); });
     const uint32_t index = slabs_;
     const int fd = map.get();
-    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.unwind_slabs), &index, &fd, BPF_ANY) != 0) {
+    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.unwind_slabs), &index, &fd,
+                            BPF_ANY) != 0) {
         return fail_errno("publish a slab for unwind tables", errno);
     }
     ++slabs_;
@@ -206,13 +225,18 @@ size_t Sampler::drain(const std::function<void(std::span<const uint8_t>)>& callb
     return records > 0 ? static_cast<size_t>(records) : 0;
 }
 
-int Sampler::ring_fd() const { return bpf_map__fd(kernel_->skeleton->maps.ring); }
+int Sampler::ring_fd() const {
+    return bpf_map__fd(kernel_->skeleton->maps.ring);
+}
 
 KernelCounters Sampler::counters() const {
     KernelCounters sums{};
-    std::vector<KernelCounters> values(static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+    std::vector<KernelCounters> values(
+        static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
     const uint32_t zero = 0;
-    if (bpf_map_lookup_elem(bpf_map__fd(kernel_->skeleton->maps.counters), &zero, values.data()) != 0) return sums;
+    if (bpf_map_lookup_elem(bpf_map__fd(kernel_->skeleton->maps.counters), &zero, values.data()) !=
+        0)
+        return sums;
     for (const KernelCounters& of_cpu : values) {
         for (size_t i = 0; i < sums.size(); ++i) sums[i] += of_cpu[i];
     }
@@ -222,7 +246,9 @@ KernelCounters Sampler::counters() const {
 ProgramCost Sampler::cost() const {
     bpf_prog_info info{};
     uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(kernel_->skeleton->progs.on_tick), &info, &size) != 0) return {};
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(kernel_->skeleton->progs.on_tick), &info, &size) !=
+        0)
+        return {};
     return {info.run_cnt, info.run_time_ns, info.verified_insns};
 }
 

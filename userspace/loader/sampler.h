@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel side of pyebpf: loads the BPF programs, attaches them, and gives typed access to their maps. The only place that knows libbpf.
+// The kernel side of pyebpf: loads the BPF programs, attaches them, and gives typed access to their
+// maps. The only place that knows libbpf.
 //
-//   Sampler::load()  ──>  publish layouts, processes, code ranges  ──>  attach_*()  ──>  drain() …  ──>  detach()
+//   Sampler::load()  ──>  publish layouts, processes, code ranges  ──>  attach_*()  ──>  drain() …
+//   ──>  detach()
 //
-// Methods that touch different maps may be called from different threads; drain() from one thread at a time.
+// Methods that touch different maps may be called from different threads; drain() from one thread
+// at a time.
 #pragma once
 
 #include <array>
@@ -46,7 +49,8 @@ class Sampler {
     Sampler(const Sampler&) = delete;
     Sampler& operator=(const Sampler&) = delete;
 
-    // Fork, exec and exit keep the table of processes true. Attach before the first process is published.
+    // Fork, exec and exit keep the table of processes true. Attach before the first process is
+    // published.
     [[nodiscard]] Result<void> attach_process_events();
     // Runs on_tick at every overflow of the event; takes ownership of the event.
     [[nodiscard]] Result<void> attach_sampling_event(UniqueFd event);
@@ -63,14 +67,16 @@ class Sampler {
 
     // The array of all processes' code ranges, shared with the kernel: MAX_CODE_RANGES entries.
     [[nodiscard]] std::span<code_range> code_ranges();
-    // A new, zeroed slab for unwind tables, shared with the kernel: UNWIND_SLAB_WORDS words. Takes some ms (the kernel waits for RCU).
+    // A new, zeroed slab for unwind tables, shared with the kernel: UNWIND_SLAB_WORDS words. Takes
+    // some ms (the kernel waits for RCU).
     struct Slab {
         uint32_t index = 0;
         std::span<uint32_t> words;
     };
     [[nodiscard]] Result<Slab> add_slab();
 
-    // Hands over all records that are in the ring. Records are valid during the callback. Returns how many.
+    // Hands over all records that are in the ring. Records are valid during the callback. Returns
+    // how many.
     size_t drain(const std::function<void(std::span<const uint8_t>)>& callback);
     // Readable when the ring is well filled (settings.wakeup_bytes).
     [[nodiscard]] int ring_fd() const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files that processes map, opened once and shared: what is learned about a file serves every process that maps it, and the next
-// process of the same interpreter costs a look-up. Thread-safe.
+// The files that processes map, opened once and shared: what is learned about a file serves every
+// process that maps it, and the next process of the same interpreter costs a look-up. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,8 @@ struct Binary {
 
 class BinaryCache {
   public:
-    // Opens the file through the process, if it is not known yet. `pid` must map it at `mapping` and should still live.
+    // Opens the file through the process, if it is not known yet. `pid` must map it at `mapping`
+    // and should still live.
     [[nodiscard]] std::shared_ptr<const Binary> get(uint32_t pid, const Mapping& mapping);
     // Only what is known already.
     [[nodiscard]] std::shared_ptr<const Binary> peek(const FileKey& file) const;

@@ -26,7 +26,8 @@ void ProcessTable::take_in(uint32_t pid) {
     observer_.started(id);
     for (const sys::ProcMapping& mapping : sys::read_maps(pid)) {
         if (!mapping.executable) continue;
-        map(id, to_mapping(mapping, intern({mapping.device_major, mapping.device_minor, mapping.inode, mapping.path})));
+        map(id, to_mapping(mapping, intern({mapping.device_major, mapping.device_minor,
+                                            mapping.inode, mapping.path})));
     }
 }
 
@@ -65,8 +66,9 @@ void ProcessTable::apply(const sys::ProcessEvent& event) {
             return;
         }
         case Kind::kExit:
-            // The main thread may end long before the others; the group ends with its last thread, for which the kernel has
-            // no record of its own. Treat the main thread's as the end: a later instance of the pid starts with a fork.
+            // The main thread may end long before the others; the group ends with its last thread,
+            // for which the kernel has no record of its own. Treat the main thread's as the end: a
+            // later instance of the pid starts with a fork.
             if (event.pid == event.tid) end(event.pid, event.time_ns);
             return;
         case Kind::kMapping: {
@@ -76,7 +78,8 @@ void ProcessTable::apply(const sys::ProcessEvent& event) {
                 return;
             }
             map(id, {event.address, event.address + event.length, event.file_offset,
-                     intern({event.device_major, event.device_minor, event.inode, std::string(event.text)})});
+                     intern({event.device_major, event.device_minor, event.inode,
+                             std::string(event.text)})});
             return;
         }
         case Kind::kLost: {
@@ -87,7 +90,8 @@ void ProcessTable::apply(const sys::ProcessEvent& event) {
     }
 }
 
-InstanceId ProcessTable::start(uint32_t pid, uint32_t parent_pid, uint64_t time_ns, std::string name) {
+InstanceId ProcessTable::start(uint32_t pid, uint32_t parent_pid, uint64_t time_ns,
+                               std::string name) {
     Instance instance;
     instance.pid = pid;
     instance.parent_pid = parent_pid;
@@ -112,7 +116,8 @@ void ProcessTable::end(uint32_t pid, uint64_t time_ns) {
     observer_.ended(id);
 }
 
-// Adds a mapping; what it covers of older ones is gone (munmap is not reported, mapping over it is).
+// Adds a mapping; what it covers of older ones is gone (munmap is not reported, mapping over it
+// is).
 void ProcessTable::map(InstanceId id, Mapping mapping) {
     if (mapping.start >= mapping.end) return;
     {
@@ -125,9 +130,11 @@ void ProcessTable::map(InstanceId id, Mapping mapping) {
                 kept.push_back(std::move(old));
                 continue;
             }
-            if (old.start < mapping.start) kept.push_back({old.start, mapping.start, old.file_offset, old.file});
+            if (old.start < mapping.start)
+                kept.push_back({old.start, mapping.start, old.file_offset, old.file});
             if (old.end > mapping.end) {
-                kept.push_back({mapping.end, old.end, old.file_offset + (mapping.end - old.start), old.file});
+                kept.push_back(
+                    {mapping.end, old.end, old.file_offset + (mapping.end - old.start), old.file});
             }
         }
         const auto at = std::ranges::upper_bound(kept, mapping.start, {}, &Mapping::start);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every process of the machine, and what it has mapped, over time.
 //
-// A pid is not an identity: it is reused, and an exec puts another program under it. An Instance is one program in one address space,
-// from its fork or exec to its exec or exit. Samples are matched to instances by pid and time. Instances are never forgotten during a
-// recording: samples that are still in the ring may need them.
+// A pid is not an identity: it is reused, and an exec puts another program under it. An Instance is
+// one program in one address space, from its fork or exec to its exec or exit. Samples are matched
+// to instances by pid and time. Instances are never forgotten during a recording: samples that are
+// still in the ring may need them.
 //
-// Thread-safe: the thread that follows process events writes, the thread that resolves stacks reads.
+// Thread-safe: the thread that follows process events writes, the thread that resolves stacks
+// reads.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +27,8 @@ namespace pyebpf::process {
 
 using InstanceId = Id<struct InstanceTag>;
 
-// The kernel's identity of a mapped file. Equal keys with different paths may be different files (overlay file systems).
+// The kernel's identity of a mapped file. Equal keys with different paths may be different files
+// (overlay file systems).
 struct FileKey {
     uint32_t device_major = 0;
     uint32_t device_minor = 0;
@@ -64,21 +67,27 @@ struct Instance {
 class ProcessObserver {
   public:
     virtual ~ProcessObserver() = default;
-    virtual void started(InstanceId id) = 0;              // by scan, fork or exec
-    virtual void mapped(InstanceId id, const Mapping&) = 0;  // also once per mapping found by scan or inherited by fork
-    virtual void ended(InstanceId id) = 0;                // by exit or exec
-    virtual void forked(InstanceId parent, InstanceId child) = 0;  // after started(child) and its mapped()s
+    // By scan, fork or exec.
+    virtual void started(InstanceId id) = 0;
+    // Also once for each mapping that a scan finds or a fork inherits.
+    virtual void mapped(InstanceId id, const Mapping& mapping) = 0;
+    // By exit or exec.
+    virtual void ended(InstanceId id) = 0;
+    // After started(child) and its mapped()s.
+    virtual void forked(InstanceId parent, InstanceId child) = 0;
 };
 
 class ProcessTable {
   public:
     explicit ProcessTable(ProcessObserver& observer) : observer_(observer) {}
 
-    // Takes in the processes that run now. Call after the event rings are open, so that nothing falls between.
+    // Takes in the processes that run now. Call after the event rings are open, so that nothing
+    // falls between.
     void scan();
     void apply(const sys::ProcessEvent& event);
 
-    // The instance of a pid at a time; the nearest one if none covers it (events of different CPUs may cross by microseconds).
+    // The instance of a pid at a time; the nearest one if none covers it (events of different CPUs
+    // may cross by microseconds).
     [[nodiscard]] InstanceId find(uint32_t pid, uint64_t time_ns) const;
     [[nodiscard]] Instance instance(InstanceId id) const;  // a copy
     [[nodiscard]] std::optional<Mapping> mapping_at(InstanceId id, uint64_t address) const;

@@ -42,7 +42,8 @@ std::vector<Run> split_into_runs(std::span<const PythonLink> python) {
     return runs;
 }
 
-// R1. Boundaries and frames both go toward higher addresses from leaf to root, so one pass does: each search goes on where the last match was.
+// R1. Boundaries and frames both go toward higher addresses from leaf to root, so one pass does:
+// each search goes on where the last match was.
 void match_by_address(std::vector<Run>& runs, std::span<const NativeLink> native) {
     uint32_t first = 0;
     uint64_t first_body = 0;  // where the body of native[first] begins
@@ -70,7 +71,8 @@ void match_by_count(std::vector<Run>& runs, std::span<const NativeLink> native) 
         if (native[i].is_evaluator) evaluators.push_back(i);
     }
     const size_t skipped = evaluators.size() > runs.size() ? 1 : 0;
-    for (size_t i = 0; i < runs.size() && i + skipped < evaluators.size(); ++i) runs[i].native = evaluators[i + skipped];
+    for (size_t i = 0; i < runs.size() && i + skipped < evaluators.size(); ++i)
+        runs[i].native = evaluators[i + skipped];
 }
 
 }  // namespace
@@ -97,6 +99,7 @@ MergeResult merge(std::span<const NativeLink> native, std::span<const PythonLink
         while (here < runs.size() && runs[here].native != i) ++here;
         if (here < runs.size()) {
             for (; next_run <= here; ++next_run) append(runs[next_run]);
+            result.evaluators.push_back({static_cast<uint32_t>(result.links.size()), i});
             seen_evaluator = true;
             continue;
         }

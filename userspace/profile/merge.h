@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Merges the native frames and the Python frames of one sample into the one stack that really was.
 //
-// Every Python frame runs inside an activation of the interpreter's evaluator, a native frame. From 3.10 on, each activation leaves a
-// *boundary* in its own body on the C stack: a structure that the Python frame chain passes through. So the run of Python frames that ends
-// at a boundary stands where the native frame stands whose body holds the boundary's address:
+// Every Python frame runs inside an activation of the interpreter's evaluator, a native frame.
+// From 3.10 on, each activation leaves a *boundary* in its own body on the C stack: a structure
+// that the Python frame chain passes through. So the run of Python frames that ends at a boundary
+// stands where the native frame stands whose body holds the boundary's address:
 //
 //        native (leaf first)                 Python (leaf first)                merged (leaf first)
 //        memcpy       [100,140)                                                 memcpy
@@ -15,10 +16,12 @@
 //
 // Rules (docs/cpython.md, "merging"):
 //   R1  boundary in [stack pointer, CFA) of a native frame: the run replaces that frame
-//   R2  an evaluator without a boundary: leaf-most, it is being entered or left; elsewhere its chain was switched away (greenlet). It stays native
-//   R3  versions without boundaries (2.7-3.9): evaluators and frames are paired by count, leaf to root; one evaluator more: the innermost is being
-//       entered or left
-//   R4  runs that found no native frame keep their order: before the next run that did, else at the root side. Python frames are never dropped
+//   R2  an evaluator without a boundary: leaf-most, it is being entered or left; elsewhere its
+//       chain was switched away (greenlet). It stays native
+//   R3  versions without boundaries (2.7-3.9): evaluators and frames are paired by count, leaf to
+//       root; one evaluator more: the innermost is being entered or left
+//   R4  runs that found no native frame keep their order: before the next run that did, else at the
+//       root side. Python frames are never dropped
 //   R5  a run may be empty
 #pragma once
 
@@ -30,7 +33,8 @@ namespace pyebpf::profile {
 
 // A native frame, seen by the merge.
 struct NativeLink {
-    uint64_t cfa = 0;  // end of its body, which begins at the CFA of the frame before it; 0: not known
+    uint64_t cfa =
+        0;  // end of its body, which begins at the CFA of the frame before it; 0: not known
     bool is_evaluator = false;
 };
 
@@ -52,14 +56,15 @@ struct MergedLink {
 };
 
 struct MergeResult {
-    std::vector<MergedLink> links;       // leaf first; boundaries and replaced evaluators left out
-    uint32_t runs_matched = 0;           // placed by R1 or R3
-    uint32_t runs_unmatched = 0;         // placed by R4
-    uint32_t evaluators_unmatched = 0;   // R2, the leaf-most not counted
+    std::vector<MergedLink> links;      // leaf first; boundaries and replaced evaluators left out
+    uint32_t runs_matched = 0;          // placed by R1 or R3
+    uint32_t runs_unmatched = 0;        // placed by R4
+    uint32_t evaluators_unmatched = 0;  // R2, the leaf-most not counted
     // All runs were matched, and all evaluators but the innermost.
     [[nodiscard]] bool verified() const { return runs_unmatched == 0 && evaluators_unmatched == 0; }
 };
 
-[[nodiscard]] MergeResult merge(std::span<const NativeLink> native, std::span<const PythonLink> python);
+[[nodiscard]] MergeResult merge(std::span<const NativeLink> native,
+                                std::span<const PythonLink> python);
 
 }  // namespace pyebpf::profile

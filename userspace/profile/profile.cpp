@@ -27,7 +27,8 @@ StringId StringTable::intern(std::string_view text) {
 size_t FrameTable::Hash::operator()(const Frame& frame) const noexcept {
     const uint64_t names = uint64_t{frame.function.value} << 32 | frame.file.value;
     const uint64_t lines = uint64_t{frame.line} << 32 | frame.first_line;
-    const uint64_t rest = uint64_t{frame.module.value} << 32 | static_cast<uint64_t>(frame.kind) << 1 |
+    const uint64_t rest = uint64_t{frame.module.value} << 32 |
+                          static_cast<uint64_t>(frame.kind) << 1 |
                           static_cast<uint64_t>(frame.inlined);
     return mix(names ^ mix(lines ^ mix(rest)));
 }

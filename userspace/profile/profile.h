@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The neutral country between collecting and writing: strings, frames, stacks, threads, processes, samples, losses.
-// Nothing here knows BPF, ELF or /proc; every output format is a function of a Profile.
+// The neutral country between collecting and writing: strings, frames, stacks, threads, processes,
+// samples, losses. Nothing here knows BPF, ELF or /proc; every output format is a function of a
+// Profile.
 //
-//   sample ──> stack ──> parent stack ──> … ──> root          Stacks share their root side: a stack is its leaf frame and
+//   sample ──> stack ──> parent stack ──> … ──> root          Stacks share their root side: a stack
+//   is its leaf frame and
 //     │          └─ frame ──> function, file, line             the stack of its caller.
 //     └─> thread ──> process
 #pragma once
@@ -99,9 +101,9 @@ class StackTable {
 };
 
 struct Process {
-    uint32_t pid = 0;  // thread group id in the initial pid namespace
-    uint64_t start_ns = 0;  // CLOCK_MONOTONIC, 0 if it ran before the recording
-    uint64_t end_ns = 0;    // 0 if it still ran
+    uint32_t pid = 0;        // thread group id in the initial pid namespace
+    uint64_t start_ns = 0;   // CLOCK_MONOTONIC, 0 if it ran before the recording
+    uint64_t end_ns = 0;     // 0 if it still ran
     StringId name{0};        // comm at the end of its run
     StringId command{0};     // command line, arguments joined by spaces
     StringId executable{0};  // path as the process sees it
@@ -149,14 +151,17 @@ struct Profile {
     std::vector<Sample> samples;  // sorted by time
     std::vector<Source> sources;
     std::vector<Statistic> statistics;
-    std::map<std::string, std::string> settings;  // "command", "kernel", "machine", "pyebpf_version" …
-    uint64_t start_ns = 0;       // CLOCK_MONOTONIC
+    std::map<std::string, std::string>
+        settings;           // "command", "kernel", "machine", "pyebpf_version" …
+    uint64_t start_ns = 0;  // CLOCK_MONOTONIC
     uint64_t end_ns = 0;
     int64_t start_unix_ns = 0;  // wall clock at start_ns
 
     [[nodiscard]] std::string_view text(StringId id) const { return strings[id]; }
     [[nodiscard]] const Frame& frame(FrameId id) const { return frames[id]; }
-    [[nodiscard]] double duration_seconds() const { return static_cast<double>(end_ns - start_ns) * 1e-9; }
+    [[nodiscard]] double duration_seconds() const {
+        return static_cast<double>(end_ns - start_ns) * 1e-9;
+    }
 };
 
 }  // namespace pyebpf::profile

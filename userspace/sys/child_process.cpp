@@ -28,7 +28,9 @@ Result<Pipe> make_pipe() {
     return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+int exit_code(int status) {
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ Result<ChildProcess> ChildProcess::create(const std::vector<std::string>& comman
     auto failed = make_pipe();
     if (!failed) return tl::unexpected(failed.error());
     std::vector<char*> arguments;
-    for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : command)
+        arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
 
     ChildProcess child;
@@ -77,7 +80,8 @@ Result<void> ChildProcess::release() {
     if (got != sizeof(error)) return {};
     (void)wait();
     if (error == ENOENT) {
-        return fail(name_ + ": command not found", "give the path of the program, or check PATH", kExitNotFound);
+        return fail(name_ + ": command not found", "give the path of the program, or check PATH",
+                    kExitNotFound);
     }
     return fail("execute " + name_ + ": " + std::strerror(error), "", kExitNotExecutable);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A command that is started in two steps: it exists, with its pid, before its first instruction runs.
+// A command that is started in two steps: it exists, with its pid, before its first instruction
+// runs.
 #pragma once
 
 #include <sys/types.h>
@@ -15,13 +16,14 @@ namespace pyebpf::sys {
 
 class ChildProcess {
   public:
-    // Forks. The child waits for release() and then executes the command with our environment, standard streams and the default signal
-    // dispositions. If we die before, it ends.
+    // Forks. The child waits for release() and then executes the command with our environment,
+    // standard streams and the default signal dispositions. If we die before, it ends.
     [[nodiscard]] static Result<ChildProcess> create(const std::vector<std::string>& command);
     ChildProcess(ChildProcess&&) noexcept = default;
 
     [[nodiscard]] pid_t pid() const { return pid_; }
-    // Lets the command start; fails with exit code 127 or 126 (as shells do) if it cannot be found or executed.
+    // Lets the command start; fails with exit code 127 or 126 (as shells do) if it cannot be found
+    // or executed.
     [[nodiscard]] Result<void> release();
 
     // Readable (poll) when the child has ended.

@@ -13,7 +13,11 @@ namespace pyebpf::sys {
     return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }
 // The clock of samples and process events (bpf_ktime_get_ns).
-[[nodiscard]] inline uint64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
-[[nodiscard]] inline uint64_t unix_ns() { return clock_ns(CLOCK_REALTIME); }
+[[nodiscard]] inline uint64_t monotonic_ns() {
+    return clock_ns(CLOCK_MONOTONIC);
+}
+[[nodiscard]] inline uint64_t unix_ns() {
+    return clock_ns(CLOCK_REALTIME);
+}
 
 }  // namespace pyebpf::sys

@@ -7,7 +7,9 @@
 
 namespace pyebpf::sys {
 
-bool has_btf() { return access("/sys/kernel/btf/vmlinux", R_OK) == 0; }
+bool has_btf() {
+    return access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+}
 
 std::string lockdown_mode() {
     const std::string text = read_file("/sys/kernel/security/lockdown", 4096).value_or("");

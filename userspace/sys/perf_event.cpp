@@ -40,7 +40,8 @@ Result<UniqueFd> perf_event_open(perf_event_attr& attributes, int cpu, std::stri
     return fail_errno(doing, error);
 }
 
-// A cursor over one record; reading past its end yields zeros, so that a short record cannot do harm.
+// A cursor over one record; reading past its end yields zeros, so that a short record cannot do
+// harm.
 class RecordReader {
   public:
     explicit RecordReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -71,7 +72,8 @@ class RecordReader {
 Result<std::vector<int>> online_cpus() {
     std::ifstream file("/sys/devices/system/cpu/online");
     std::string list;
-    if (!std::getline(file, list)) return fail("read /sys/devices/system/cpu/online: not readable", "is /sys mounted?");
+    if (!std::getline(file, list))
+        return fail("read /sys/devices/system/cpu/online: not readable", "is /sys mounted?");
     std::vector<int> cpus;
     size_t at = 0;
     while (at < list.size()) {
@@ -102,12 +104,14 @@ Result<UniqueFd> open_sampling_event(const SamplingEvent& event, int cpu) {
 }
 
 Result<void> enable(const UniqueFd& event) {
-    if (ioctl(event.get(), PERF_EVENT_IOC_ENABLE, 0) != 0) return fail_errno("enable perf event", errno);
+    if (ioctl(event.get(), PERF_EVENT_IOC_ENABLE, 0) != 0)
+        return fail_errno("enable perf event", errno);
     return {};
 }
 
 Result<void> disable(const UniqueFd& event) {
-    if (ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0) != 0) return fail_errno("disable perf event", errno);
+    if (ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0) != 0)
+        return fail_errno("disable perf event", errno);
     return {};
 }
 
@@ -160,7 +164,8 @@ void ProcessEventRing::drain(const std::function<void(const ProcessEvent&)>& cal
     while (tail < head) {
         perf_event_header header;
         const size_t at = tail & (data_bytes_ - 1);
-        std::memcpy(&header, data + at, sizeof(header));  // headers are 8-byte aligned and do not wrap
+        std::memcpy(&header, data + at,
+                    sizeof(header));  // headers are 8-byte aligned and do not wrap
         if (header.size < sizeof(header) || header.size > head - tail) break;
         if (at + header.size <= data_bytes_) {
             deliver({data + at, header.size}, callback);
@@ -200,15 +205,17 @@ void ProcessEventRing::deliver(std::span<const uint8_t> record,
             event.text = reader.take_text(kSampleIdBytes);
             break;
         case PERF_RECORD_COMM:
-            event.kind = (header.misc & PERF_RECORD_MISC_COMM_EXEC) != 0 ? ProcessEvent::Kind::kExec
-                                                                          : ProcessEvent::Kind::kName;
+            event.kind = (header.misc & PERF_RECORD_MISC_COMM_EXEC) != 0
+                             ? ProcessEvent::Kind::kExec
+                             : ProcessEvent::Kind::kName;
             event.pid = reader.take<uint32_t>();
             event.tid = reader.take<uint32_t>();
             event.text = reader.take_text(kSampleIdBytes);
             break;
         case PERF_RECORD_FORK:
         case PERF_RECORD_EXIT:
-            event.kind = header.type == PERF_RECORD_FORK ? ProcessEvent::Kind::kFork : ProcessEvent::Kind::kExit;
+            event.kind = header.type == PERF_RECORD_FORK ? ProcessEvent::Kind::kFork
+                                                         : ProcessEvent::Kind::kExit;
             event.pid = reader.take<uint32_t>();
             event.parent_pid = reader.take<uint32_t>();
             event.tid = reader.take<uint32_t>();

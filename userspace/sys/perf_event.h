@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// perf_event_open(2), in the two forms pyebpf needs: a counter whose overflow runs a BPF program, and a "side band" that reports what
-// happens to processes (exec, fork, exit, executable mappings) with the kernel's own timestamps and paths.
+// perf_event_open(2), in the two forms pyebpf needs: a counter whose overflow runs a BPF program,
+// and a "side band" that reports what happens to processes (exec, fork, exit, executable mappings)
+// with the kernel's own timestamps and paths.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +50,8 @@ struct ProcessEvent {
     uint64_t lost = 0;      // kLost: number of events
 };
 
-// The side band of one CPU: a ring that the kernel writes. Not thread-safe. Readable (poll) as soon as an event is there.
+// The side band of one CPU: a ring that the kernel writes. Not thread-safe. Readable (poll) as soon
+// as an event is there.
 class ProcessEventRing {
   public:
     [[nodiscard]] static Result<ProcessEventRing> open(int cpu, size_t pages);
@@ -63,7 +65,8 @@ class ProcessEventRing {
 
   private:
     ProcessEventRing() = default;
-    void deliver(std::span<const uint8_t> record, const std::function<void(const ProcessEvent&)>& callback) const;
+    void deliver(std::span<const uint8_t> record,
+                 const std::function<void(const ProcessEvent&)>& callback) const;
 
     UniqueFd event_;
     void* ring_ = nullptr;

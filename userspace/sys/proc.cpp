@@ -33,12 +33,15 @@ bool take_number(std::string_view& text, T& value, int base) {
 }
 
 bool parse_map_line(std::string_view line, ProcMapping& mapping) {
-    if (!take_number(line, mapping.start, 16) || !take_number(line, mapping.end, 16) || line.size() < 5) return false;
+    if (!take_number(line, mapping.start, 16) || !take_number(line, mapping.end, 16) ||
+        line.size() < 5)
+        return false;
     mapping.readable = line[0] == 'r';
     mapping.writable = line[1] == 'w';
     mapping.executable = line[2] == 'x';
     line.remove_prefix(5);
-    if (!take_number(line, mapping.file_offset, 16) || !take_number(line, mapping.device_major, 16) ||
+    if (!take_number(line, mapping.file_offset, 16) ||
+        !take_number(line, mapping.device_major, 16) ||
         !take_number(line, mapping.device_minor, 16) || !take_number(line, mapping.inode, 10)) {
         return false;
     }
@@ -86,11 +89,13 @@ std::vector<ProcMapping> read_maps(uint32_t pid) {
     return text ? parse_maps(*text) : std::vector<ProcMapping>{};
 }
 
-// proc(5): "pid (comm) state ppid pgrp session tty tpgid flags …", starttime is field 22. comm may hold ") ".
+// proc(5): "pid (comm) state ppid pgrp session tty tpgid flags …", starttime is field 22. comm may
+// hold ") ".
 std::optional<ProcStat> parse_stat(std::string_view text) {
     const size_t open = text.find('(');
     const size_t close = text.rfind(')');
-    if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open)
+        return std::nullopt;
     ProcStat stat;
     stat.name = text.substr(open + 1, close - open - 1);
     std::string_view rest = text.substr(std::min(close + 2, text.size()));
@@ -112,9 +117,13 @@ std::optional<ProcStat> read_stat(uint32_t pid) {
     return text ? parse_stat(*text) : std::nullopt;
 }
 
-std::vector<uint32_t> process_ids() { return numeric_entries("/proc"); }
+std::vector<uint32_t> process_ids() {
+    return numeric_entries("/proc");
+}
 
-std::vector<uint32_t> thread_ids(uint32_t pid) { return numeric_entries(fmt::format("/proc/{}/task", pid)); }
+std::vector<uint32_t> thread_ids(uint32_t pid) {
+    return numeric_entries(fmt::format("/proc/{}/task", pid));
+}
 
 std::string command_line(uint32_t pid) {
     std::string text = read_file(fmt::format("/proc/{}/cmdline", pid), 4096).value_or("");
@@ -129,9 +138,12 @@ std::string thread_name(uint32_t pid, uint32_t tid) {
     return name;
 }
 
-std::string executable_path(uint32_t pid) { return read_link(fmt::format("/proc/{}/exe", pid)); }
+std::string executable_path(uint32_t pid) {
+    return read_link(fmt::format("/proc/{}/exe", pid));
+}
 
-// proc_stat(5): "cpu user nice system idle iowait irq softirq steal guest guest_nice"; guest times are in user and nice already.
+// proc_stat(5): "cpu user nice system idle iowait irq softirq steal guest guest_nice"; guest times
+// are in user and nice already.
 std::optional<uint64_t> parse_busy_ns(std::string_view stat_text, uint64_t ticks_per_second) {
     constexpr std::string_view kLabel = "cpu  ";
     if (!stat_text.starts_with(kLabel) || ticks_per_second == 0) return std::nullopt;
@@ -174,9 +186,10 @@ Result<UniqueFd> open_in_root(uint32_t pid, const std::string& path) {
     open_how how{};
     how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    UniqueFd file(static_cast<int>(syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
+    UniqueFd file(
+        static_cast<int>(syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
     if (!file) return fail_errno(fmt::format("open {} in the root of pid {}", path, pid), errno);
-    struct stat status {};
+    struct stat status{};
     if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
         return fail(fmt::format("{} in the root of pid {} is not a regular file", path, pid));
     }
@@ -185,11 +198,12 @@ Result<UniqueFd> open_in_root(uint32_t pid, const std::string& path) {
 
 Result<UniqueFd> open_mapped_file(uint32_t pid, const ProcMapping& mapping) {
     if (auto file = open_in_root(pid, mapping.path)) {
-        struct stat status {};
+        struct stat status{};
         // The device is not compared: overlay file systems report another one in maps than in stat.
         if (fstat(file->get(), &status) == 0 && status.st_ino == mapping.inode) return file;
     }
-    const std::string path = fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, mapping.start, mapping.end);
+    const std::string path =
+        fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, mapping.start, mapping.end);
     UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file) return file;
     return fail_errno(fmt::format("open {} of pid {}", mapping.path, pid), errno);
@@ -198,7 +212,8 @@ Result<UniqueFd> open_mapped_file(uint32_t pid, const ProcMapping& mapping) {
 bool read_memory(uint32_t pid, uint64_t address, void* to, size_t bytes) {
     const iovec local{to, bytes};
     const iovec remote{reinterpret_cast<void*>(address), bytes};
-    return process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) == static_cast<ssize_t>(bytes);
+    return process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) ==
+           static_cast<ssize_t>(bytes);
 }
 
 }  // namespace pyebpf::sys

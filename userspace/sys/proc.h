@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What /proc tells of a process. Processes come and go: every function answers "nothing" for one that has ended.
+// What /proc tells of a process. Processes come and go: every function answers "nothing" for one
+// that has ended.
 #pragma once
 
 #include <cstdint>
@@ -45,16 +46,19 @@ struct ProcStat {
 [[nodiscard]] std::string thread_name(uint32_t pid, uint32_t tid);
 [[nodiscard]] std::string executable_path(uint32_t pid);
 
-// Time that all CPUs together were busy since boot (user, system and interrupts; not idle, not stolen by a hypervisor), from /proc/stat.
-// Its unit is ns, its resolution 10 ms.
-[[nodiscard]] std::optional<uint64_t> parse_busy_ns(std::string_view stat_text, uint64_t ticks_per_second);
+// Time that all CPUs together were busy since boot (user, system and interrupts; not idle, not
+// stolen by a hypervisor), from /proc/stat. Its unit is ns, its resolution 10 ms.
+[[nodiscard]] std::optional<uint64_t> parse_busy_ns(std::string_view stat_text,
+                                                    uint64_t ticks_per_second);
 [[nodiscard]] std::optional<uint64_t> busy_ns();
 
 // The whole of a small file; nullopt if it cannot be read. At most max_bytes.
-[[nodiscard]] std::optional<std::string> read_file(const std::string& path, size_t max_bytes = 64 << 20);
+[[nodiscard]] std::optional<std::string> read_file(const std::string& path,
+                                                   size_t max_bytes = 64 << 20);
 
-// Opens a file that process `pid` has mapped at [start, end) with path `path`: within the root of the process, without following links out of
-// it (openat2, RESOLVE_IN_ROOT); if that is another file by now (inode differs) or gone, through /proc/PID/map_files.
+// Opens a file that process `pid` has mapped at [start, end) with path `path`: within the root of
+// the process, without following links out of it (openat2, RESOLVE_IN_ROOT); if that is another
+// file by now (inode differs) or gone, through /proc/PID/map_files.
 [[nodiscard]] Result<UniqueFd> open_mapped_file(uint32_t pid, const ProcMapping& mapping);
 // A path as process `pid` sees it.
 [[nodiscard]] Result<UniqueFd> open_in_root(uint32_t pid, const std::string& path);

@@ -11,11 +11,21 @@ namespace {
 
 using Kind = PythonLink::Kind;
 
-NativeLink code(uint64_t cfa) { return {cfa, false}; }
-NativeLink evaluator(uint64_t cfa) { return {cfa, true}; }
-PythonLink frame() { return {Kind::kFrame, 0}; }
-PythonLink last() { return {Kind::kLast, 0}; }
-PythonLink boundary(uint64_t address) { return {Kind::kBoundary, address}; }
+NativeLink code(uint64_t cfa) {
+    return {cfa, false};
+}
+NativeLink evaluator(uint64_t cfa) {
+    return {cfa, true};
+}
+PythonLink frame() {
+    return {Kind::kFrame, 0};
+}
+PythonLink last() {
+    return {Kind::kLast, 0};
+}
+PythonLink boundary(uint64_t address) {
+    return {Kind::kBoundary, address};
+}
 
 // "n0 p1": native 0, Python 1, leaf first.
 std::string show(const MergeResult& result) {
@@ -28,8 +38,10 @@ std::string show(const MergeResult& result) {
 }
 
 TEST(Merge, RunReplacesTheEvaluatorThatHoldsItsBoundary) {
-    const std::vector<NativeLink> native{code(140), code(200), evaluator(300), code(400), evaluator(500), code(600)};
-    const std::vector<PythonLink> python{frame(), frame(), boundary(260), frame(), frame(), boundary(450)};
+    const std::vector<NativeLink> native{code(140), code(200),      evaluator(300),
+                                         code(400), evaluator(500), code(600)};
+    const std::vector<PythonLink> python{frame(), frame(), boundary(260),
+                                         frame(), frame(), boundary(450)};
     const MergeResult result = merge(native, python);
     EXPECT_EQ(show(result), "n0 n1 p0 p1 n3 p3 p4 n5");
     EXPECT_TRUE(result.verified());
