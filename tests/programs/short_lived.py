@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""short_lived.py [SECONDS]: works for 50 ms and is gone."""
-from common import clock, ready, seconds_argument
+"""short_lived.py [SECONDS]: works for 50 ms of CPU time and is gone."""
+from common import ready, seconds_argument, thread_cpu_clock
 
 
 def short_work(end):
-    while clock() < end:
+    while thread_cpu_clock() < end:
         pass
 
 
 def main():
     ready()
-    short_work(clock() + seconds_argument(0.05))
+    short_work(thread_cpu_clock() + seconds_argument(0.05))
 
 
 if __name__ == "__main__":

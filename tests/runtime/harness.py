@@ -236,8 +236,9 @@ class Recording:
         }
 
     def process(self, pid):
+        """The entry of this pid; if it ran several programs one after the other, that with the most samples."""
         found = [entry for entry in self.document["processes"] if entry["pid"] == pid]
-        return found[0] if found else None
+        return max(found, key=lambda entry: entry["samples"])
 
 
 class Profiler:
