@@ -2,8 +2,8 @@
 // The kernel side of pyebpf: loads the BPF programs, attaches them, and gives typed access to their
 // maps. The only place that knows libbpf.
 //
-//   Sampler::load()  ──>  publish layouts, processes, code ranges  ──>  attach_*()  ──>  drain() …
-//   ──>  detach()
+//   Sampler::load()
+//   ──> publish layouts, processes, code ranges ──> attach_*() ──> drain() … ──> detach
 //
 // Methods that touch different maps may be called from different threads; drain() from one thread
 // at a time.

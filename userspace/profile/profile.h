@@ -3,10 +3,11 @@
 // samples, losses. Nothing here knows BPF, ELF or /proc; every output format is a function of a
 // Profile.
 //
-//   sample ──> stack ──> parent stack ──> … ──> root          Stacks share their root side: a stack
-//   is its leaf frame and
-//     │          └─ frame ──> function, file, line             the stack of its caller.
+//   sample ──> stack ──> parent stack ──> … ──> root
+//     │          └─ frame ──> function, file, line
 //     └─> thread ──> process
+//
+// Stacks share their root side: a stack is its leaf frame and the stack of its caller.
 #pragma once
 
 #include <cstdint>
