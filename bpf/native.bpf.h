@@ -2,8 +2,8 @@
 /*
  * Unwinds the user stack of the interrupted thread, leaf to root, with the tables of bpf/abi/unwind.h. One step:
  *
- *   ip ──> range of the process ──> table page ──> row ──> rule:   cfa = register + offset; return address at cfa - 8;
- *                                                                  rbp saved at cfa + n, or unchanged
+ *   ip ──> range of the process ──> table page ──> row ──> rule:
+ *          cfa = register + offset; return address at cfa - 8; rbp saved at cfa + n, or unchanged
  *
  * Code without a table (JIT, a library that user space has not published yet) is crossed by frame pointer if rbp looks like one; such frames are
  * marked as guesses. Registers other than rsp and rbp are known at the leaf only, which is where compilers use them.
@@ -162,11 +162,11 @@ static __always_inline void find_unwind_rule(struct native_walk *walk, __u64 ip)
         __u32 row;
 
 #pragma unroll
-        for (int step = 0; step < 6; step++) {
+        for (int step = 0; step < UNWIND_COUNT_BITS; step++) {
             __u32 middle, pc;
 
-            low = (low ^ blur) & 63;
-            high = (high ^ blur) & 63;
+            low = (low ^ blur) & UNWIND_INDEX_COUNT_MASK;
+            high = (high ^ blur) & UNWIND_INDEX_COUNT_MASK;
             if (low + 1 >= high)
                 break;
             middle = (low + high) / 2;
@@ -307,6 +307,8 @@ static __always_inline int read_caller(struct native_walk *walk)
     if (walk->rule.rbp_kind == RBP_AT_RBP) {
         if (stack_u64(walk, walk->bp + (__s64)walk->rule.rbp_offset, &walk->bp))
             return -1;
+    } else if (walk->rule.rbp_kind == RBP_UNDEFINED) {
+        walk->bp = 0; /* a caller that needs it cannot be crossed, rather than crossed wrongly */
     } else if (walk->rule.rbp_kind == RBP_AT_CFA) {
         from = walk->cfa + (__s64)walk->rule.rbp_offset;
         if (return_address - from > STACK_READ_MAX - 8) {

@@ -125,9 +125,10 @@ TEST_P(PythonImage, AnyFailingReadLeavesNothingWrong) {
     }
     EXPECT_TRUE(outcomes.contains(PYTHON_COMPLETE));  // where a definition's read fails
     EXPECT_TRUE(outcomes.contains(PYTHON_FAULT_FRAME));
-    // The GIL's holder is found in two ways, a waiting thread in one.
-    const bool is_waiting = GetParam().find("waiting") != std::string::npos;
-    EXPECT_EQ(outcomes.contains(PYTHON_FAULT_THREAD_STATE), is_waiting);
+    // The holder of the GIL is found in two ways (2.7: one), a waiting thread in one.
+    const bool has_one_way =
+        image.thread.layout.major == 2 || GetParam().find("waiting") != std::string::npos;
+    EXPECT_EQ(outcomes.contains(PYTHON_FAULT_THREAD_STATE), has_one_way);
 }
 
 TEST_P(PythonImage, AnotherThreadHasNoThreadState) {

@@ -58,7 +58,7 @@ std::vector<ImageFrame> name_frames(const python_layout& layout, const PythonRep
 PythonReplay replay_python(const python_thread& thread, Memory& memory,
                            std::optional<uint64_t> failing_read) {
     Surroundings surroundings(memory);
-    if (failing_read) surroundings.fail_read(*failing_read);
+    if (failing_read) surroundings.fail_reads(*failing_read);
     const auto stack = std::make_unique<python_stack>();
     walk_python_thread(&thread, stack.get());
 

@@ -73,7 +73,7 @@ void Surroundings::set_code(std::span<const code_range> ranges, std::span<const 
 }
 
 long Surroundings::probe_read_user(void* to, uint32_t bytes, uint64_t from) {
-    const bool is_to_fail = failing_read_ == reads_;
+    const bool is_to_fail = reads_ - failing_first_ < failing_count_;
     ++reads_;
     if (!is_to_fail && memory_.read(from, {static_cast<uint8_t*>(to), bytes})) return 0;
     std::memset(to, 0, bytes);

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -52,7 +51,11 @@ class Surroundings {
     Surroundings(const Surroundings&) = delete;
     Surroundings& operator=(const Surroundings&) = delete;
 
-    void fail_read(uint64_t number) { failing_read_ = number; }  // from 0
+    // Reads [first, first + count) fail; the first read is 0.
+    void fail_reads(uint64_t first, uint64_t count = 1) {
+        failing_first_ = first;
+        failing_count_ = count;
+    }
     void set_code(std::span<const code_range> ranges, std::span<const uint32_t> slab);
 
     [[nodiscard]] uint64_t reads() const { return reads_; }
@@ -67,7 +70,8 @@ class Surroundings {
 
   private:
     Memory& memory_;
-    std::optional<uint64_t> failing_read_;
+    uint64_t failing_first_ = 0;
+    uint64_t failing_count_ = 0;
     uint64_t reads_ = 0;
     std::array<uint64_t, KERNEL_COUNTER_COUNT> counters_{};
     std::span<const code_range> ranges_;

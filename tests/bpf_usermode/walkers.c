@@ -60,3 +60,11 @@ void walk_native_thread(const struct native_thread *thread, struct native_stack 
     stack->frames = walk.frames;
     stack->hash = walk.hash;
 }
+
+struct unwind_rule unwind_rule_at(uint64_t ip, uint32_t ranges_first, uint32_t ranges_count)
+{
+    struct native_walk walk = {.ip = ip, .exact = 1};
+
+    find_rule(&walk, ranges_first, ranges_count);
+    return walk.rule;
+}

@@ -51,6 +51,9 @@ struct native_stack {
 
 void walk_native_thread(const struct native_thread* thread, struct native_stack* stack);
 
+/* The rule in force at ip, as a step looks it up: CFA_NONE if there is none. */
+struct unwind_rule unwind_rule_at(uint64_t ip, uint32_t ranges_first, uint32_t ranges_count);
+
 #ifdef __cplusplus
 }
 #endif
