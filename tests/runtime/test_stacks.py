@@ -9,9 +9,9 @@ from harness import RootTestCase, interpreters, record_each
 from stacks import last_part, same_function
 
 SECONDS = 2
-# Samples that a busy program must at least get: 2 s at 997 Hz, up to BATCH of them on as little as one CPU, half of that lost
-# to start-up and to whatever else runs.
-ENOUGH = 100
+# Samples that a busy program must at least get: 2 s at 997 Hz, up to BATCH of them on as little as one CPU, most of it lost to
+# start-up and to whatever else runs.
+ENOUGH = 40
 
 
 def program_names(stack, program):
@@ -42,9 +42,9 @@ class EachInterpreter(RootTestCase):
     def of(self, run):
         """One interpreter's part of a test: if it fails, the others go on."""
         with self.subTest(python=run.interpreter.name):
-            self.assert_nothing_lost(run.recording)
             try:
                 yield
+                self.assert_nothing_lost(run.recording)
             except AssertionError as error:
                 raise AssertionError("%s\nmost frequent of all stacks:\n%s" % (error, run.stacks.describe(5))) from None
 
@@ -120,7 +120,8 @@ class Kinds(EachInterpreter):
     def test_c_frames_stand_between_caller_and_callback(self):
         """True order: what calls back (the interpreter's sort, libc's qsort) is above its caller and below its callee.
 
-        A native stack may end early, which is counted; Debian's interpreters have no symbols, so their sort() has no name.
+        A native stack may end early, which is counted, while the table of a library is not there yet: those that reach the start
+        of the program are looked at. Debian's interpreters have no symbols, so their sort() has no name.
         """
         callers_back = {"by_sort": r"python", "by_ctypes": r"libc[.-]"}
         for run in self.run_each("callbacks.py", SECONDS, options=["--native=all"]):
@@ -128,8 +129,10 @@ class Kinds(EachInterpreter):
                 for way in callers_back.keys() & set(run.report["ways"]):
                     stacks = run.stacks.having(way, way[len("by_") :] + "_callback", "work")
                     self.assert_enough(stacks, 10, way)
-                    wrong = stacks.where(lambda stack: not re.search(callers_back[way], between(stack, way)))
-                    self.assertLessEqual(wrong.count, max(2, 0.02 * stacks.count), wrong.describe(5))
+                    whole = stacks.where(lambda stack: stack.frames[0].kind == "native")
+                    self.assertGreaterEqual(whole.count, stacks.count // 2, stacks.describe(5))
+                    wrong = whole.where(lambda stack: not re.search(callers_back[way], between(stack, way)))
+                    self.assertEqual(wrong.count, 0, wrong.describe(5))
 
     def test_class_members(self):
         for run in self.run_each("class_methods.py", SECONDS):
