@@ -377,13 +377,13 @@ class RootTestCase(unittest.TestCase):
     """A test that samples for real."""
 
     # What was sampled but did not arrive, or not whole, or could not be attributed. Stacks that are incomplete for a reason of
-    # their own (code without unwind information, memory that is not there) are counted under other names.
+    # their own (code without unwind information, memory that is not there, the few instructions in which 3.11 and 3.12 have a
+    # frame pointer that points nowhere) are counted under other names.
     TRANSPORT_LOSSES = [
         "ticks_lost",
         "stack_parts_missing",
         "process_events_lost",
         "records_malformed",
-        "code_invalid",
         "forks_failed",
     ]
 
