@@ -194,15 +194,20 @@ def frames_of_heaviest(collapsed):
 def run_slot(target, sampler, seconds):
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         before_start = time.monotonic_ns()
-        sampler.start(target, pathlib.Path(folder))
-        pid = sampler.process.pid if sampler.process else None
-        target.measure(WARM_UP_SECONDS)
-        cpu_before, bpf_before = (process_cpu_ns(pid), bpf_facts(pid)) if pid else (0, (0, 0, 0))
-        start = time.monotonic_ns()
-        loops, cpu = target.measure(seconds)
-        end = time.monotonic_ns()
-        bpf_after, cpu_after = (bpf_facts(pid), process_cpu_ns(pid)) if pid else ((0, 0, 0), 0)
-        stats, frames, (cpu_all, peak) = sampler.stop()
+        try:
+            sampler.start(target, pathlib.Path(folder))
+            pid = sampler.process.pid if sampler.process else None
+            target.measure(WARM_UP_SECONDS)
+            cpu_before, bpf_before = (process_cpu_ns(pid), bpf_facts(pid)) if pid else (0, (0, 0, 0))
+            start = time.monotonic_ns()
+            loops, cpu = target.measure(seconds)
+            end = time.monotonic_ns()
+            bpf_after, cpu_after = (bpf_facts(pid), process_cpu_ns(pid)) if pid else ((0, 0, 0), 0)
+            stats, frames, (cpu_all, peak) = sampler.stop()
+        finally:
+            if sampler.process and sampler.process.poll() is None:
+                sampler.process.kill()
+                sampler.process.wait()
     steady = cpu_after - cpu_before
     share = steady / (end - start)
     sampled_for = max(end - before_start, 1)
