@@ -2,12 +2,12 @@
 /*
  * Unwind tables: .eh_frame compiled to what a frame step needs, and the list of mappings that leads to them.
  *
- *   pc --(sorted ranges of the process)--> range --(page of 256 bytes)--> index word --> row --> rule --> cfa, rbp, return address
+ *   pc ──> range (sorted list of the process) ──> index word of the 256-byte page ──> row ──> rule
  *
  * A table covers whole 256-byte pages of *stated* addresses, from first_page on. One index word per page:
  *
  *   bit 31 set:    the whole page has one rule, its number in bits 0-15
- *   bit 31 clear:  bits 0-23 first row (in 16-bit units from the table's rows), bits 24-29 number of rows, bit 30 wide
+ *   bit 31 clear:  bits 0-21 first row (in 16-bit units from the table's rows), bits 22-29 number of rows, bit 30 wide
  *
  * A narrow row is one 16-bit unit: pc & 255 in the high byte, rule number in the low byte. A wide row is two units: pc & 255, rule.
  * Rows are sorted by pc; the first row of a page has pc & 255 == 0 (it repeats the rule in force), so no look-back is needed. The row in
@@ -23,9 +23,10 @@
 #define UNWIND_PAGE_SHIFT 8
 #define UNWIND_INDEX_SINGLE (1u << 31)
 #define UNWIND_INDEX_WIDE (1u << 30)
-#define UNWIND_INDEX_COUNT_SHIFT 24
-#define UNWIND_INDEX_COUNT_MASK 63u
-#define UNWIND_INDEX_ROW_MASK 0xffffffu
+#define UNWIND_INDEX_COUNT_SHIFT 22
+#define UNWIND_INDEX_COUNT_MASK 255u
+#define UNWIND_INDEX_ROW_MASK 0x3fffffu
+#define UNWIND_COUNT_BITS 8 /* of the number of rows */
 
 enum cfa_kind {
     CFA_NONE = 0,      /* no unwind information */
@@ -33,11 +34,11 @@ enum cfa_kind {
     CFA_RBP = 2,       /* cfa = rbp + offset */
     CFA_DEREF_RSP = 3, /* cfa = *(rsp + low half of offset) + high half, both signed 16 bit */
     CFA_DEREF_RBP = 4, /* cfa = *(rbp + low half of offset) + high half */
-    CFA_PLT = 5,       /* cfa = rsp + 8 + ((rip & 15) >= offset ? 8 : 0): x86-64 ABI, lazy PLT entries */
-    CFA_SIGNAL = 6,    /* signal frame: registers are in the ucontext, rip at rsp + 168, rsp at + 160, rbp at + 120 (x86-64 rt_sigframe) */
+    CFA_PLT = 5,       /* cfa = rsp + 8 + ((rip & 15) >= offset ? 8 : 0): lazy PLT entries */
+    CFA_SIGNAL = 6,    /* signal frame: registers are in the ucontext (x86-64 rt_sigframe) */
     CFA_END = 7,       /* return address undefined: the entry of the thread */
     CFA_UNSUPPORTED = 8, /* an expression without a kind of its own */
-    CFA_REGISTER = 16, /* + DWARF register number 0-15: cfa = that register + offset; known at the leaf only */
+    CFA_REGISTER = 16, /* + DWARF number 0-15: cfa = that register + offset; at the leaf only */
 };
 
 enum rbp_kind {
