@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <linux/perf_event.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -31,6 +33,9 @@
 namespace pyebpf::pipeline {
 
 namespace {
+
+// The ring must be drained also when every CPU is busy; it costs a few percent of one.
+constexpr int kReaderNice = -10;
 
 Result<void> check_rights() {
     const std::vector<std::string> missing = sys::missing_to_record();
@@ -74,6 +79,13 @@ Result<void> check_pids(const std::vector<uint32_t>& pids) {
     return {};
 }
 
+// Room for two seconds of samples of 1 KiB: as long as this thread may be busy naming, or waiting for a CPU. A power of two.
+size_t ring_bytes(uint64_t frequency_hz, size_t cpus) {
+    constexpr size_t kSmallest = 8 << 20;
+    constexpr size_t kLargest = 128 << 20;
+    return std::clamp(std::bit_ceil(frequency_hz * cpus * 2048), kSmallest, kLargest);
+}
+
 // The process ids and those of their descendants, from /proc.
 std::set<uint32_t> with_descendants(const std::vector<uint32_t>& pids, bool follow_children) {
     std::set<uint32_t> result(pids.begin(), pids.end());
@@ -109,6 +121,7 @@ struct Recorder::Parts {
     StackStore store;
     profile::Profile profile;
     std::unique_ptr<StackResolver> resolver;
+    std::vector<ResolvedId> resolved;  // by sample; they get their stacks at the end
     std::vector<sample_record> batch;
     std::unordered_map<uint32_t, profile::ProcessId> processes;  // by InstanceId
     std::unordered_map<uint64_t, profile::ThreadId> threads;     // by ProcessId << 32 | tid
@@ -144,13 +157,17 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options)
     parts.options = options;
     const bool whole_machine = options.pids.empty() && options.command.empty();
 
+    auto cpus = sys::online_cpus();
+    if (!cpus) return tl::unexpected(cpus.error());
+    parts.cpus = cpus->size();
+
     loader::SamplerOptions sampler_options;
-    sampler_options.ring_bytes = options.ring_bytes;
+    sampler_options.ring_bytes = ring_bytes(options.frequency_hz, parts.cpus);
     sampler_options.settings.target = whole_machine ? TARGET_ALL : TARGET_PROCESSES;
     sampler_options.settings.take_kernel = options.kernel_frames;
     sampler_options.settings.take_native = options.native_frames != NativeFrames::kNone;
     sampler_options.settings.take_python = 1;
-    sampler_options.settings.wakeup_bytes = static_cast<uint32_t>(options.ring_bytes / 4);
+    sampler_options.settings.wakeup_bytes = static_cast<uint32_t>(sampler_options.ring_bytes / 4);
     auto sampler = loader::Sampler::load(sampler_options);
     if (!sampler) return tl::unexpected(sampler.error());
     parts.sampler = std::move(*sampler);
@@ -165,9 +182,6 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options)
     if (!tracker) return tl::unexpected(tracker.error());
     parts.tracker = std::move(*tracker);
 
-    auto cpus = sys::online_cpus();
-    if (!cpus) return tl::unexpected(cpus.error());
-    parts.cpus = cpus->size();
     for (const int cpu : *cpus) {
         auto event = sys::open_sampling_event(options.source->at_frequency(options.frequency_hz), cpu);
         if (!event) return tl::unexpected(event.error());
@@ -194,6 +208,7 @@ Result<void> Recorder::start() {
         parts.event_fds.push_back(fd);
     }
     parts.events.clear();
+    setpriority(PRIO_PROCESS, 0, kReaderNice);  // of this thread; best effort
     parts.busy_ns = sys::busy_ns().value_or(0);
     parts.profile.start_ns = sys::monotonic_ns();
     parts.profile.start_unix_ns = static_cast<int64_t>(sys::unix_ns());
@@ -268,7 +283,7 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     // A stack means the code objects that were there when it was sent, before its first sample. Others may be at these addresses by now.
     sample_record as_sent = sample;
     if (sample.python_hash != 0) as_sent.time_ns = python_stack_ns.try_emplace(sample.python_hash, sample.time_ns).first->second;
-    taken.stack = resolver->resolve(as_sent, instance);
+    resolved.push_back(resolver->resolve(as_sent, instance));
 }
 
 profile::ProcessId Recorder::Parts::process_of(process::InstanceId id) {
@@ -317,6 +332,7 @@ profile::Profile Recorder::finish() {
         process.executable = profile.strings.intern(instance.executable);
         process.python = profile.strings.intern(parts.publisher->python_version({instance_id}));
     }
+    for (size_t i = 0; i < profile.samples.size(); ++i) profile.samples[i].stack = parts.resolver->stack(parts.resolved[i]);
     std::ranges::stable_sort(profile.samples, {}, &profile::Sample::time_ns);
     const events::EventSource& source = *parts.options.source;
     const uint64_t period = source.period(parts.options.frequency_hz);

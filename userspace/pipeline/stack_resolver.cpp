@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/stack_resolver.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <optional>
 
-#include "profile/merge.h"
 #include "python/line_table.h"
 #include "python/live_reader.h"
-#include "symbolize/demangle.h"
 
 namespace pyebpf::pipeline {
 
@@ -21,14 +16,12 @@ using profile::StackId;
 
 size_t mix(uint64_t a, uint64_t b) { return (a * 0x9e3779b97f4a7c15ull) ^ (b + (a >> 29)); }
 
-std::string_view base_name(std::string_view path) {
-    const size_t slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-bool is_c_library(std::string_view module) {
-    return module.starts_with("libc.so") || module.starts_with("libc-2") || module.starts_with("libpthread") ||
-           module.starts_with("ld-musl");
+// Whether a frame is the trampoline of a specialized class call (3.13+, code object "__init__" of file "__init__"), which CPython's own
+// readers skip: in the middle of a stack it has not reached its first traceable instruction. At the top that is a function just entered.
+bool is_class_call_trampoline(const python_frame& frame, const CodeObject& code, const python::Runtime& runtime) {
+    const int64_t offset = static_cast<int64_t>(frame.word1) >> PYTHON_FRAME_OFFSET_SHIFT;
+    return (frame.word1 & PYTHON_FRAME_KIND_MASK) != PYTHON_FRAME_GENERATOR && runtime.layout.frame_style == FRAME_STYLE_INTERPRETER &&
+           offset >= 0 && offset < 2 * int64_t{code.first_traceable} && code.file == "__init__";
 }
 
 // The links of a chain in the merge's terms; frames[i] tells which raw link stands behind link i.
@@ -67,17 +60,20 @@ size_t StackResolver::StackKeyHash::operator()(const StackKey& key) const noexce
     return mix(mix(key.kernel, key.native), mix(key.python, key.instance));
 }
 
-size_t StackResolver::PlaceKeyHash::operator()(const PlaceKey& key) const noexcept { return mix(key.address, key.instance); }
-
 StackResolver::StackResolver(profile::Profile& profile, StackStore& store, const process::ProcessTable& table,
                              process::BinaryCache& binaries, const ProcessPublisher& publisher, NativeFrames native_frames)
-    : profile_(profile), store_(store), table_(table), binaries_(binaries), publisher_(publisher), native_frames_(native_frames) {}
+    : profile_(profile),
+      store_(store),
+      table_(table),
+      publisher_(publisher),
+      native_frames_(native_frames),
+      native_names_(profile, table, binaries) {}
 
 StackResolver::~StackResolver() = default;
 
-StackId StackResolver::resolve(const sample_record& sample, process::InstanceId instance) {
+ResolvedId StackResolver::resolve(const sample_record& sample, process::InstanceId instance) {
     const StackKey key{instance.value, sample.kernel_hash, sample.native_hash, sample.python_hash};
-    if (const auto known = stacks_.find(key); known != stacks_.end()) return known->second;
+    if (const auto known = by_parts_.find(key); known != by_parts_.end()) return known->second;
 
     const auto* kernel = store_.kernel(sample.kernel_hash);
     const auto* native = store_.native(sample.native_hash);
@@ -89,71 +85,110 @@ StackId StackResolver::resolve(const sample_record& sample, process::InstanceId 
         complete = false;
     }
 
-    std::vector<profile::NativeLink> native_links;
-    std::vector<NativeName> native_names;
-    if (native != nullptr) {
-        for (const native_frame& frame : *native) {
-            const uint64_t address = (frame.cfa & NATIVE_PC_EXACT) != 0 ? frame.pc : frame.pc - 1;
-            native_names.push_back(native_name(instance, address));
-            const bool is_guess = (frame.cfa & NATIVE_FROM_GUESS) != 0;
-            native_links.push_back({is_guess ? 0 : frame.cfa & ~NATIVE_CFA_FLAGS, native_names.back().is_evaluator});
-        }
+    std::vector<Level> levels;
+    if (kernel != nullptr) {
+        for (const uint64_t address : *kernel) levels.push_back({.frame = kernel_frame(address)});
     }
+    const NativeStack native_stack = native != nullptr ? locate(*native, instance) : NativeStack{};
+    static const std::vector<python_frame> kNoPython;
+    if (!append_merged(sample, instance, native_stack, python != nullptr ? *python : kNoPython, levels)) complete = false;
+    if (sample.python_outcome == PYTHON_TRUNCATED) levels.push_back({.frame = marker("[truncated: deeper Python frames]")});
+    if (sample.native_outcome == NATIVE_TRUNCATED) levels.push_back({.frame = marker("[truncated: deeper native frames]")});
+    if (levels.empty()) levels.push_back({.frame = marker("[no stack]")});
+
+    const ResolvedId id{static_cast<uint32_t>(resolved_.size())};
+    resolved_.push_back({.levels = std::move(levels)});
+    if (complete) by_parts_.emplace(key, id);
+    return id;
+}
+
+// Native frames up to where they stop to be believable: a frame pointer that was only guessed may lead to what is no code.
+StackResolver::NativeStack StackResolver::locate(const std::vector<native_frame>& frames, process::InstanceId instance) {
+    NativeStack stack;
+    bool after_guess = false;  // a frame nearer to the leaf was left by a guess
+    bool by_guess = false;     // this frame was reached by one
+    for (const native_frame& frame : frames) {
+        const bool is_exact = (frame.cfa & NATIVE_PC_EXACT) != 0;
+        const PlaceId place = native_names_.locate(instance, is_exact ? frame.pc : frame.pc - 1);
+        const bool is_code = native_names_.facts(place).is_mapped && (!by_guess || is_exact || native_names_.may_be_call(place));
+        if (after_guess && !is_code) {
+            ++totals_.guessed_tails;
+            break;
+        }
+        by_guess = (frame.cfa & NATIVE_FROM_GUESS) != 0;
+        after_guess = after_guess || by_guess;
+        stack.places.push_back(place);
+        stack.links.push_back({by_guess ? 0 : frame.cfa & ~NATIVE_CFA_FLAGS, native_names_.facts(place).is_evaluator});
+    }
+    return stack;
+}
+
+bool StackResolver::append_merged(const sample_record& sample, process::InstanceId instance, const NativeStack& native,
+                                  const std::vector<python_frame>& python, std::vector<Level>& levels) {
     const ProcessPublisher::Attachment attached = publisher_.attachment(instance);
     PythonChain chain;
-    if (python != nullptr && attached.runtime) chain = to_chain(*python, *attached.runtime);
-    const profile::MergeResult merged = profile::merge(native_links, chain.links);
-    if (!chain.links.empty() && native != nullptr) {
+    if (attached.runtime) chain = to_chain(python, *attached.runtime);
+    const profile::MergeResult merged = profile::merge(native.links, chain.links);
+    if (!chain.links.empty() && !native.links.empty()) {
         ++totals_.merges;
         if (merged.verified()) ++totals_.merges_verified;
     }
 
     const bool has_python = std::ranges::any_of(merged.links, &profile::MergedLink::is_python);
-    std::vector<FrameId> frames;  // leaf first
-    if (kernel != nullptr) {
-        for (const uint64_t address : *kernel) frames.push_back(kernel_frame(address));
-    }
+    const bool folds_interpreter = native_frames_ == NativeFrames::kExtensions && has_python;
+    bool complete = true;
+    size_t next_evaluator = 0;
+    const auto append_evaluators = [&](size_t position) {
+        for (; next_evaluator < merged.evaluators.size() && merged.evaluators[next_evaluator].position == position; ++next_evaluator) {
+            if (native_frames_ == NativeFrames::kAll) levels.push_back({.place = native.places[merged.evaluators[next_evaluator].native], .is_replaced = true});
+        }
+    };
     for (size_t i = 0; i < merged.links.size(); ++i) {
+        append_evaluators(i);
         const profile::MergedLink& link = merged.links[i];
         if (link.is_python) {
             const python_frame& frame = *chain.frames[link.index];
-            // A frame in the middle that has not reached its first traceable instruction is the trampoline of a specialized class call
-            // (3.13+, code object "__init__" of file "__init__"); CPython's own readers skip it. At the top it is a function just entered.
             const CodeObject* code = code_of(frame, sample, instance, attached);
-            const int64_t offset = static_cast<int64_t>(frame.word1) >> PYTHON_FRAME_OFFSET_SHIFT;
-            if (link.index > 0 && code != nullptr && kind_of(frame) != PYTHON_FRAME_GENERATOR &&
-                attached.runtime->layout.frame_style == FRAME_STYLE_INTERPRETER && offset < 2 * int64_t{code->first_traceable} && offset >= 0 &&
-                code->file == "__init__") {
-                continue;
-            }
-            frames.push_back(python_frame_id(frame, code, *attached.runtime));
+            if (link.index > 0 && code != nullptr && is_class_call_trampoline(frame, *code, *attached.runtime)) continue;
+            levels.push_back({.frame = python_frame_id(frame, code, *attached.runtime)});
             complete = complete && code != nullptr;
+        } else if (native_frames_ != NativeFrames::kNone) {
+            const PlaceId place = native.places[link.index];
+            if (!folds_interpreter || !native_names_.facts(place).is_interpreter) levels.push_back({.place = place});
+        }
+    }
+    append_evaluators(merged.links.size());
+    if (!folds_interpreter) return complete;
+
+    // What starts a thread (_start, clone3, the C library's code between them and main) says nothing about a Python program.
+    const bool reached_start = sample.native_outcome == NATIVE_COMPLETE;
+    for (size_t i = merged.links.size(); i > 0 && !merged.links[i - 1].is_python; --i) {
+        const uint32_t index = merged.links[i - 1].index;
+        const PlaceFacts& facts = native_names_.facts(native.places[index]);
+        if (facts.is_interpreter) continue;
+        const bool is_start = reached_start && index + 1 == native.places.size();
+        if (!facts.is_start_code && !is_start) break;
+        levels.pop_back();
+    }
+    return complete;
+}
+
+StackId StackResolver::stack(ResolvedId id) {
+    Resolved& resolved = resolved_[id.value];
+    if (resolved.levels.empty()) return resolved.stack;
+    StackId stack;
+    for (size_t i = resolved.levels.size(); i-- > 0;) {  // root first
+        const Level& level = resolved.levels[i];
+        if (level.frame.valid()) {
+            stack = profile_.stacks.push(stack, level.frame);
             continue;
         }
-        const NativeName& name = native_names[link.index];
-        if (native_frames_ == NativeFrames::kNone) continue;
-        if (native_frames_ == NativeFrames::kExtensions && has_python && name.is_interpreter) continue;
-        frames.push_back(name.frame);
+        const std::span<const FrameId> frames = native_names_.frames(level.place);  // innermost first
+        const size_t shown_from = level.is_replaced ? frames.size() - 1 : 0;
+        for (size_t inlined = frames.size(); inlined-- > shown_from;) stack = profile_.stacks.push(stack, frames[inlined]);
     }
-    if (native_frames_ == NativeFrames::kExtensions && has_python && native != nullptr) {
-        // What starts a thread (_start, clone3, the C library's code between them and main) says nothing about a Python program.
-        const bool reached_start = sample.native_outcome == NATIVE_COMPLETE;
-        for (size_t i = merged.links.size(); i > 0 && !merged.links[i - 1].is_python; --i) {
-            const uint32_t index = merged.links[i - 1].index;
-            const NativeName& name = native_names[index];
-            if (name.is_interpreter) continue;
-            const bool is_start = reached_start && index + 1 == native_names.size();
-            if (!(name.is_start_code || is_start) || frames.empty() || frames.back() != name.frame) break;
-            frames.pop_back();
-        }
-    }
-    if (sample.python_outcome == PYTHON_TRUNCATED) frames.push_back(marker("[truncated: deeper Python frames]"));
-    if (sample.native_outcome == NATIVE_TRUNCATED) frames.push_back(marker("[truncated: deeper native frames]"));
-    if (frames.empty()) frames.push_back(marker("[no stack]"));
-
-    StackId stack;
-    for (size_t i = frames.size(); i-- > 0;) stack = profile_.stacks.push(stack, frames[i]);
-    if (complete) stacks_.emplace(key, stack);
+    resolved.stack = stack;
+    resolved.levels = {};
     return stack;
 }
 
@@ -169,44 +204,6 @@ FrameId StackResolver::kernel_frame(uint64_t address) {
     entry->second = symbol ? intern(FrameKind::kKernel, symbol->name, symbol->module)
                            : intern(FrameKind::kKernel, symbolize::unknown_name(symbol.error()), "");
     return entry->second;
-}
-
-StackResolver::NativeName StackResolver::native_name(process::InstanceId instance, uint64_t address) {
-    const PlaceKey key{instance.value, address};
-    if (const auto known = native_names_.find(key); known != native_names_.end()) return known->second;
-
-    NativeName name;
-    const auto mapping = table_.mapping_at(instance, address);
-    if (!mapping) {
-        name.frame = intern(FrameKind::kNative, symbolize::unknown_name(symbolize::NoName::kNotMapped), "");
-        return name;  // not remembered: the mapping may be reported later
-    }
-    const auto binary = binaries_.get(table_.pid(instance), *mapping);
-    const std::string module(base_name(mapping->file->path));
-    if (!binary->elf) {
-        const auto reason = binary->is_file ? symbolize::NoName::kFileUnreadable : symbolize::NoName::kJitWithoutMap;
-        name.frame = intern(FrameKind::kNative, symbolize::unknown_name(reason, module), binary->is_file ? module : "");
-    } else {
-        const auto bias = binary->elf->load_bias({mapping->start}, {mapping->file_offset});
-        const StatedAddress stated = MappedAddress{address} - bias.value_or(LoadBias{});
-        const auto symbol = symbols_of(binary->elf)->lookup(stated);
-        const auto& runtime = binary->python.runtime;
-        name.is_interpreter = binary->python.is_python;
-        name.is_start_code = is_c_library(module);
-        name.is_evaluator = runtime && std::ranges::any_of(runtime->eval_ranges, [&](const python::CodeRange& range) {
-            return range.begin <= stated && stated < range.end;
-        });
-        const FrameKind kind = name.is_interpreter ? FrameKind::kInterpreter : FrameKind::kNative;
-        name.frame = intern(kind, symbol ? symbolize::demangle(symbol->name) : symbolize::unknown_name(symbol.error(), module), module);
-    }
-    native_names_.emplace(key, name);
-    return name;
-}
-
-const symbolize::FileSymbols* StackResolver::symbols_of(const std::shared_ptr<const elf::ElfFile>& file) {
-    auto& symbols = file_symbols_[file.get()];
-    if (!symbols) symbols = std::make_unique<symbolize::FileSymbols>(file);
-    return symbols.get();
 }
 
 const CodeObject* StackResolver::code_of(const python_frame& frame, const sample_record& sample, process::InstanceId instance,

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the raw parts of a sample into one named stack: places Python runs among native frames (profile/merge.h), gives every frame
-// its name, and interns the result. Each distinct stack is resolved once, each distinct frame named once.
+// Turns the raw parts of a sample into one named stack, in two steps:
+//
+//   resolve()   at once: places Python runs among native frames (profile/merge.h) and takes from the living process what only it knows
+//   stack()     later: names native frames (pipeline/native_names.h) and interns the stack
+//
+// Each distinct stack is resolved once, each distinct frame named once.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +13,22 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/ids.h"
 #include "bpf/abi/record.h"
+#include "pipeline/native_names.h"
 #include "pipeline/process_publisher.h"
 #include "pipeline/stack_store.h"
 #include "process/binary_cache.h"
 #include "process/process_table.h"
+#include "profile/merge.h"
 #include "profile/profile.h"
-#include "symbolize/file_symbols.h"
 #include "symbolize/kernel_symbols.h"
 
 namespace pyebpf::pipeline {
 
 // Which native frames a stack shows.
 enum class NativeFrames {
-    kAll,         // every frame
+    kAll,         // every frame, also the evaluators that run Python frames
     kExtensions,  // those of the interpreter itself and of the C library's start-up code are left out where Python frames stand for them
     kNone,        // Python and kernel frames only
 };
@@ -33,7 +39,11 @@ struct ResolverTotals {
     uint64_t undefined_frames = 0; // Python frames (of distinct stacks) whose code object was never defined
     uint64_t code_read_late = 0;   // code objects that were read from the live process
     uint64_t missing_parts = 0;    // samples whose stack part was lost
+    uint64_t guessed_tails = 0;    // stacks whose root side was left out: a guess led to what is no code
 };
+
+// A stack whose native frames have no names yet.
+using ResolvedId = Id<struct ResolvedTag>;
 
 class StackResolver {
   public:
@@ -41,8 +51,10 @@ class StackResolver {
                   process::BinaryCache& binaries, const ProcessPublisher& publisher, NativeFrames native_frames);
     ~StackResolver();
 
-    // The named stack of a sample of an instance.
-    [[nodiscard]] profile::StackId resolve(const sample_record& sample, process::InstanceId instance);
+    // The stack of a sample of an instance.
+    [[nodiscard]] ResolvedId resolve(const sample_record& sample, process::InstanceId instance);
+    // With names. The first call for a file reads its symbols and debug information.
+    [[nodiscard]] profile::StackId stack(ResolvedId id);
     [[nodiscard]] const ResolverTotals& totals() const { return totals_; }
 
   private:
@@ -54,44 +66,44 @@ class StackResolver {
     struct StackKeyHash {
         size_t operator()(const StackKey& key) const noexcept;
     };
-    // A native frame, named.
-    struct NativeName {
+    // One level of a stack: a frame, or native code that becomes one or more frames when it is named.
+    struct Level {
         profile::FrameId frame;
-        bool is_evaluator = false;
-        bool is_interpreter = false;  // code of the Python runtime
-        bool is_start_code = false;   // code of the C library
+        PlaceId place;  // if frame is not valid
+        bool is_replaced = false;  // an evaluator, for whose inlined functions the Python frame stands
     };
-    struct PlaceKey {
-        uint32_t instance;
-        uint64_t address;
-        bool operator==(const PlaceKey&) const = default;
+    struct Resolved {
+        std::vector<Level> levels;  // leaf first; empty once it is interned
+        profile::StackId stack;
     };
-    struct PlaceKeyHash {
-        size_t operator()(const PlaceKey& key) const noexcept;
+    struct NativeStack {
+        std::vector<PlaceId> places;  // leaf first
+        std::vector<profile::NativeLink> links;
     };
 
+    [[nodiscard]] NativeStack locate(const std::vector<native_frame>& frames, process::InstanceId instance);
+    // The levels of native and Python frames. False if a code object is not known yet.
+    [[nodiscard]] bool append_merged(const sample_record& sample, process::InstanceId instance, const NativeStack& native,
+                                     const std::vector<python_frame>& python, std::vector<Level>& levels);
     [[nodiscard]] profile::FrameId kernel_frame(uint64_t address);
-    [[nodiscard]] NativeName native_name(process::InstanceId instance, uint64_t address);
     // The code object of a frame; if the kernel side did not define it, from the live process. Null if that failed too.
     [[nodiscard]] const CodeObject* code_of(const python_frame& frame, const sample_record& sample, process::InstanceId instance,
                                             const ProcessPublisher::Attachment& python);
     [[nodiscard]] profile::FrameId python_frame_id(const python_frame& frame, const CodeObject* code, const python::Runtime& runtime);
-    [[nodiscard]] const symbolize::FileSymbols* symbols_of(const std::shared_ptr<const elf::ElfFile>& file);
     [[nodiscard]] profile::FrameId intern(profile::FrameKind kind, std::string_view function, std::string_view module);
     [[nodiscard]] profile::FrameId marker(std::string_view text);
 
     profile::Profile& profile_;
     StackStore& store_;
     const process::ProcessTable& table_;
-    process::BinaryCache& binaries_;
     const ProcessPublisher& publisher_;
     NativeFrames native_frames_;
+    NativeNames native_names_;
     ResolverTotals totals_;
     std::unique_ptr<symbolize::KernelSymbols> kernel_symbols_;
-    std::unordered_map<StackKey, profile::StackId, StackKeyHash> stacks_;
-    std::unordered_map<PlaceKey, NativeName, PlaceKeyHash> native_names_;
+    std::vector<Resolved> resolved_;
+    std::unordered_map<StackKey, ResolvedId, StackKeyHash> by_parts_;
     std::unordered_map<uint64_t, profile::FrameId> kernel_frames_;
-    std::unordered_map<const elf::ElfFile*, std::unique_ptr<symbolize::FileSymbols>> file_symbols_;
 };
 
 }  // namespace pyebpf::pipeline

@@ -86,6 +86,7 @@ std::vector<profile::Statistic> make_statistics(const StatisticsInput& input) {
     add("stack_parts_missing", "distinct stacks of which a part was lost", input.resolver.missing_parts, true);
     add("merges", "distinct stacks with native and Python frames", input.resolver.merges);
     add("merges_verified", "of these, every evaluator and every Python run found its partner", input.resolver.merges_verified);
+    add("native_guessed_tails", "distinct stacks whose native root side was a wrong guess and left out", input.resolver.guessed_tails);
     add("process_events_lost", "process events that the kernel could not report", input.lost_process_events, true);
     add("records_malformed", "records that were not understood", input.malformed_records, true);
     add("processes_seen", "processes seen, with or without samples", input.processes_seen);

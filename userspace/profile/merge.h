@@ -55,8 +55,17 @@ struct MergedLink {
     bool operator==(const MergedLink&) const = default;
 };
 
+// A native frame that a run replaces. Who wants to show it puts it in front of links[position]: at
+// the root side of its run.
+struct ReplacedEvaluator {
+    uint32_t position = 0;
+    uint32_t native = 0;
+    bool operator==(const ReplacedEvaluator&) const = default;
+};
+
 struct MergeResult {
     std::vector<MergedLink> links;      // leaf first; boundaries and replaced evaluators left out
+    std::vector<ReplacedEvaluator> evaluators;  // leaf first
     uint32_t runs_matched = 0;          // placed by R1 or R3
     uint32_t runs_unmatched = 0;        // placed by R4
     uint32_t evaluators_unmatched = 0;  // R2, the leaf-most not counted
