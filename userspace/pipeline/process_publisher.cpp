@@ -19,6 +19,13 @@ constexpr uint64_t kReuseDelayNs = 1'000'000'000;
 constexpr uint64_t kListingPauseNs = 100'000'000;
 constexpr size_t kMaxProcessRanges = (size_t{1} << MAX_PROCESS_RANGES_LOG2) - 1;
 
+std::optional<native::TableCache> open_cache() {
+    auto cache = native::TableCache::open(native::TableCache::default_directory());
+    if (cache) return std::move(*cache);
+    log::verbose(cache.error().message);
+    return std::nullopt;
+}
+
 }  // namespace
 
 // Hands out pieces of the array of code ranges: power-of-two sizes, freed pieces rest for a while before they are used again.
@@ -103,7 +110,7 @@ ProcessPublisher::ProcessPublisher(loader::Sampler& sampler, process::BinaryCach
       binaries_(binaries),
       arena_(std::make_unique<RangeArena>(sampler.code_ranges())),
       slabs_(std::make_unique<Slabs>(sampler)),
-      unwind_tables_(std::make_unique<native::UnwindTables>(*slabs_, [this](const elf::ElfFile* file) { tables_ready(file); })) {}
+      unwind_tables_(std::make_unique<native::UnwindTables>(*slabs_, open_cache(), [this](std::span<const elf::ElfFile* const> files) { tables_ready(files); })) {}
 
 ProcessPublisher::~ProcessPublisher() {
     unwind_tables_->stop();  // its worker calls tables_ready(), which uses all the other members
@@ -161,6 +168,8 @@ void ProcessPublisher::mapped(process::InstanceId id, const process::Mapping& ma
     State* state = find(pid);
     if (state == nullptr || state->id != id) return;
     if (binary->python.is_python) attach_runtime(*state, mapping, *binary);
+    // What was sampled once will be sampled again: the next run of the same program has its tables from its first tick.
+    if (binary->elf && sampled_.contains(binary->elf.get())) state->wants_ranges = true;
     if (state->wants_ranges) update_ranges(*state);
     if (state->runtime || state->wants_ranges) publish(*state);
 }
@@ -168,10 +177,15 @@ void ProcessPublisher::mapped(process::InstanceId id, const process::Mapping& ma
 void ProcessPublisher::forked(process::InstanceId parent, process::InstanceId child) {
     const uint32_t parent_pid = table_->pid(parent);
     const uint32_t child_pid = table_->pid(child);
-    const std::scoped_lock lock(mutex_);
+    std::unique_lock lock(mutex_);
     const State* from = find(parent_pid);
     State* to = find(child_pid);
-    if (from == nullptr || to == nullptr || from->id != parent || to->id != child) return;
+    if (to == nullptr || to->id != child) return;
+    if (from == nullptr || from->id != parent) {  // it ended before its fork was reported
+        lock.unlock();
+        for (const process::Mapping& mapping : table_->mappings(child)) mapped(child, mapping);
+        return;
+    }
     to->runtime = from->runtime;
     to->ranges = from->ranges;
     to->wants_ranges = from->wants_ranges;
@@ -258,13 +272,22 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
 
 void ProcessPublisher::want_code_ranges(process::InstanceId id) {
     const uint32_t pid = table_->pid(id);
-    for (const process::Mapping& mapping : table_->mappings(id)) {
+    const std::vector<process::Mapping> mappings = table_->mappings(id);
+    const std::string executable_path = table_->instance(id).executable;
+    for (const process::Mapping& mapping : mappings) {
         if (mapping.file->inode != 0 || mapping.file->path == "[vdso]") (void)binaries_.get(pid, mapping);
     }
     const std::scoped_lock lock(mutex_);
     State* state = find(pid);
     if (state == nullptr || state->id != id || state->wants_ranges) return;
     state->wants_ranges = true;
+    const auto executable = std::ranges::find(mappings, executable_path, [](const process::Mapping& mapping) { return mapping.file->path; });
+    if (executable != mappings.end()) {
+        if (const auto binary = binaries_.peek(*executable->file); binary && binary->elf) {
+            sampled_.insert(binary->elf.get());
+            (void)unwind_tables_->get(binary->elf);  // before the libraries
+        }
+    }
     update_ranges(*state);
     publish(*state);
 }
@@ -339,14 +362,14 @@ void ProcessPublisher::list_threads(process::InstanceId id) {
     }
 }
 
-void ProcessPublisher::tables_ready(const elf::ElfFile* file) {
+void ProcessPublisher::tables_ready(std::span<const elf::ElfFile* const> files) {
     const std::scoped_lock lock(mutex_);
     for (auto& [pid, state] : states_) {
         if (!state->wants_ranges || !state->id.valid()) continue;
         const auto mappings = table_->mappings(state->id);
         const bool maps_it = std::ranges::any_of(mappings, [&](const process::Mapping& mapping) {
             const auto binary = binaries_.peek(*mapping.file);
-            return binary && binary->elf.get() == file;
+            return binary && binary->elf && std::ranges::find(files, binary->elf.get()) != files.end();
         });
         if (!maps_it) continue;
         update_ranges(*state);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -67,7 +68,7 @@ class ProcessPublisher : public process::ProcessObserver {
     void publish(State& state);
     void attach_runtime(State& state, const process::Mapping& mapping, const process::Binary& binary);
     void update_ranges(State& state);
-    void tables_ready(const elf::ElfFile* file);
+    void tables_ready(std::span<const elf::ElfFile* const> files);
     State* find(uint32_t pid);
 
     loader::Sampler& sampler_;
@@ -79,6 +80,7 @@ class ProcessPublisher : public process::ProcessObserver {
     std::unordered_map<const python::Runtime*, uint32_t> layouts_;
     std::vector<Attachment> attachments_;  // by InstanceId
     std::unordered_map<uint32_t, uint64_t> threads_listed_ns_;  // by InstanceId
+    std::set<const elf::ElfFile*> sampled_;  // programs with samples; kept alive by the binary cache
     std::set<std::string> warned_;  // files
     PublisherTotals totals_;
     std::unique_ptr<RangeArena> arena_;

@@ -95,6 +95,7 @@ std::vector<profile::Statistic> make_statistics(const StatisticsInput& input) {
     add("code_range_failures", "processes for whose mappings there was no room", input.publisher.range_failures, true);
     add("unwind_tables", "files with an unwind table", input.unwind.files - input.unwind.failed_files);
     add("unwind_table_bytes", "kernel memory of the unwind tables", input.unwind.bytes);
+    add("unwind_tables_cached", "of these, read from the cache on disk", input.unwind.cached_files);
     add("unwind_table_build_ns", "time spent building them", input.unwind.build_ns);
     add("bpf_runs", "runs of the sampling program (needs kernel.bpf_stats_enabled)", input.cost.runs);
     add("bpf_ns", "time in the sampling program", input.cost.nanoseconds);

@@ -45,9 +45,9 @@ void ProcessTable::apply(const sys::ProcessEvent& event) {
                 const std::scoped_lock lock(mutex_);
                 instances_[child.value].command = from.command;
                 instances_[child.value].executable = from.executable;
+                instances_[child.value].mappings = std::move(from.mappings);
             }
             observer_.started(child);
-            for (Mapping& mapping : from.mappings) map(child, std::move(mapping));
             if (parent.valid()) observer_.forked(parent, child);
             return;
         }
