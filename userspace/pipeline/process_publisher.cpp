@@ -208,6 +208,7 @@ void ProcessPublisher::publish(State& state) {
 void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapping, const process::Binary& binary) {
     if (binary.python.unsupported) {
         ++totals_.unsupported_processes;
+        attachments_[state.id.value].is_unsupported = true;
         const std::string& reason = binary.python.unsupported->reason;
         if (warned_.insert(binary.path).second) {
             log::warning(fmt::format("{} (pid {}): {}; its native stacks are recorded", binary.path, state.pid, reason));
@@ -264,7 +265,7 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
         if (other.file->path.find("/ld-musl-") != std::string::npos) python.libc = LIBC_MUSL;
     }
     state.runtime = binary.python.runtime;
-    attachments_[state.id.value] = {state.runtime, *bias};
+    attachments_[state.id.value] = {.runtime = state.runtime, .bias = *bias};
     state.wants_ranges = true;
     ++totals_.python_processes;
     totals_.python_versions.insert(runtime.version.to_string());
@@ -385,6 +386,11 @@ PublisherTotals ProcessPublisher::totals() const {
 ProcessPublisher::Attachment ProcessPublisher::attachment(process::InstanceId id) const {
     const std::scoped_lock lock(mutex_);
     return id.value < attachments_.size() ? attachments_[id.value] : Attachment{};
+}
+
+bool ProcessPublisher::is_python(process::InstanceId id) const {
+    const std::scoped_lock lock(mutex_);
+    return id.value < attachments_.size() && (attachments_[id.value].runtime || attachments_[id.value].is_unsupported);
 }
 
 std::string ProcessPublisher::python_version(process::InstanceId id) const {

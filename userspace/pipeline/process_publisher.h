@@ -50,12 +50,16 @@ class ProcessPublisher : public process::ProcessObserver {
     // Looks the threads of a Python process up in its memory, for those whose state the kernel side did not find. At most every 100 ms.
     void list_threads(process::InstanceId id);
 
+    // It maps a Python runtime, of whatever version.
+    [[nodiscard]] bool is_python(process::InstanceId id) const;
+
     // Python version of an instance, "" if it has no known runtime.
     [[nodiscard]] std::string python_version(process::InstanceId id) const;
     // Where the Python runtime of an instance is; runtime is null if it has none that is known.
     struct Attachment {
         std::shared_ptr<const python::Runtime> runtime;
         LoadBias bias;
+        bool is_unsupported = false;  // Python, but of a version that is not known
     };
     [[nodiscard]] Attachment attachment(process::InstanceId id) const;
 

@@ -127,6 +127,7 @@ struct Recorder::Parts {
     std::unordered_map<uint64_t, profile::ThreadId> threads;     // by ProcessId << 32 | tid
     std::array<uint64_t, PYTHON_OUTCOMES> python_outcomes{};
     std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
+    Buckets buckets{};
     std::unordered_map<uint64_t, uint64_t> python_stack_ns;  // by hash: when it was first sampled
     std::set<uint32_t> python_started;  // InstanceIds with a complete Python stack
     uint64_t busy_ns = 0;  // of all CPUs while sampling
@@ -283,7 +284,16 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     // A stack means the code objects that were there when it was sent, before its first sample. Others may be at these addresses by now.
     sample_record as_sent = sample;
     if (sample.python_hash != 0) as_sent.time_ns = python_stack_ns.try_emplace(sample.python_hash, sample.time_ns).first->second;
+    // Imperfect stacks are resolved anew for each sample, so that these numbers move with each of them.
+    const ResolverTotals before = resolver->totals();
     resolved.push_back(resolver->resolve(as_sent, instance));
+    const ResolverTotals& after = resolver->totals();
+    const Bucket bucket = bucket_of({.python_outcome = python_outcome,
+                                     .native_outcome = sample.native_outcome,
+                                     .is_python_process = publisher->is_python(instance),
+                                     .part_missing = after.missing_parts != before.missing_parts,
+                                     .frame_unnamed = after.undefined_frames != before.undefined_frames});
+    ++buckets[static_cast<size_t>(bucket)];
 }
 
 profile::ProcessId Recorder::Parts::process_of(process::InstanceId id) {
@@ -347,6 +357,7 @@ profile::Profile Recorder::finish() {
     input.resolver = parts.resolver->totals();
     input.publisher = parts.publisher->totals();
     input.unwind = parts.publisher->unwind_totals();
+    input.sample_buckets = parts.buckets;
     input.undefined_samples = parts.undefined_samples;
     input.malformed_records = parts.store.malformed_records() + parts.malformed_samples;
     input.lost_process_events = parts.table->lost_events();

@@ -52,7 +52,59 @@ constexpr std::array<OutcomeText, NATIVE_OUTCOMES> kNativeOutcomes{{
     {"native_bad_cfa", "native stacks that ended at an impossible frame", true},
 }};
 
+struct BucketText {
+    std::string_view name;
+    std::string_view text;
+};
+
+constexpr std::array<BucketText, static_cast<size_t>(Bucket::kCount)> kBuckets{{
+    {"bucket_idle", "ticks: the CPU was idle"},
+    {"bucket_filtered", "ticks: not a target"},
+    {"bucket_throttled", "ticks: never came"},
+    {"bucket_lost", "ticks: the sample or a part of its stack did not arrive"},
+    {"bucket_unknown_layout", "ticks: a Python process of a version that is not supported or was not known yet"},
+    {"bucket_faulted", "ticks: a stack with unreadable memory or an unnamed Python frame"},
+    {"bucket_truncated", "ticks: a stack deeper than the limits"},
+    {"bucket_no_thread_state", "ticks: in a Python process, but no Python thread (native thread, start-up, exit)"},
+    {"bucket_native_incomplete", "ticks: all Python frames, but the native stack ended early"},
+    {"bucket_complete", "ticks: a complete stack"},
+}};
+
 }  // namespace
+
+Bucket bucket_of(const SampleFacts& sample) {
+    if (sample.part_missing) return Bucket::kLost;
+    if (sample.is_python_process && sample.python_outcome == PYTHON_NOT_A_PYTHON_PROCESS) return Bucket::kUnknownLayout;
+    if (sample.frame_unnamed) return Bucket::kFaulted;
+    switch (sample.python_outcome) {
+        case PYTHON_FAULT_THREAD_STATE:
+        case PYTHON_FAULT_FRAME:
+        case PYTHON_BAD_CHAIN:
+            return Bucket::kFaulted;
+        default:
+            break;
+    }
+    if (sample.native_outcome == NATIVE_FAULT_STACK || sample.native_outcome == NATIVE_BAD_CFA) return Bucket::kFaulted;
+    if (sample.python_outcome == PYTHON_TRUNCATED || sample.native_outcome == NATIVE_TRUNCATED) return Bucket::kTruncated;
+    if (sample.python_outcome == PYTHON_NO_THREAD_STATE) return Bucket::kNoThreadState;
+    if (sample.native_outcome != NATIVE_COMPLETE && sample.native_outcome != NATIVE_NOT_TAKEN) return Bucket::kNativeIncomplete;
+    return Bucket::kComplete;
+}
+
+double loss_percent(const std::vector<profile::Statistic>& statistics) {
+    uint64_t lost = 0;
+    uint64_t all = 0;
+    for (const profile::Statistic& statistic : statistics) {
+        for (size_t i = 0; i < kBuckets.size(); ++i) {
+            const auto bucket = static_cast<Bucket>(i);
+            if (statistic.name != kBuckets[i].name || bucket == Bucket::kIdle || bucket == Bucket::kFiltered || bucket == Bucket::kThrottled)
+                continue;
+            all += statistic.value;
+            if (bucket == Bucket::kLost || bucket == Bucket::kTruncated || bucket == Bucket::kFaulted) lost += statistic.value;
+        }
+    }
+    return all == 0 ? 0 : 100.0 * static_cast<double>(lost) / static_cast<double>(all);
+}
 
 std::vector<profile::Statistic> make_statistics(const StatisticsInput& input) {
     std::vector<profile::Statistic> statistics;
@@ -71,6 +123,17 @@ std::vector<profile::Statistic> make_statistics(const StatisticsInput& input) {
     add("ticks_expected", "ticks that the busy time of the CPUs should make", input.expected_ticks);
     add("ticks_received", "ticks that came, idle ones included", received);
     add("ticks_missed", "ticks that never came (throttled by the kernel, or the machine itself was stopped)", missed, true);
+    Buckets buckets = input.sample_buckets;
+    uint64_t arrived = 0;
+    for (const uint64_t value : input.sample_buckets) arrived += value;
+    const auto bucket = [&](Bucket which) -> uint64_t& { return buckets[static_cast<size_t>(which)]; };
+    bucket(Bucket::kIdle) = input.kernel[COUNTER_TICKS_IDLE];
+    bucket(Bucket::kFiltered) = input.kernel[COUNTER_TICKS_FILTERED];
+    bucket(Bucket::kThrottled) = missed;
+    bucket(Bucket::kLost) += input.kernel[COUNTER_TICKS_LOST];
+    // Sent, but not understood.
+    if (input.kernel[COUNTER_TICKS_SAMPLED] > arrived) bucket(Bucket::kLost) += input.kernel[COUNTER_TICKS_SAMPLED] - arrived;
+    for (size_t i = 0; i < buckets.size(); ++i) add(kBuckets[i].name, kBuckets[i].text, buckets[i]);
     for (size_t i = 0; i < kKernelCounters.size(); ++i) {
         add(kKernelCounters[i].name, kKernelCounters[i].text, input.kernel[i], is_kernel_loss(i));
     }
