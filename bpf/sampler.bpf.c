@@ -263,83 +263,100 @@ static __always_inline __u64 code_hash(const struct sample_scratch *scratch, __u
 
 static __always_inline __u8 *lifetime_of(const struct sample_scratch *scratch, __u64 code_hash)
 {
-    __u32 block = hash_finish(scratch->sample.space.generation) >> (64 - LIFETIME_BLOCKS_BITS);
+    __u32 at = scratch->lifetime_block << LIFETIME_BLOCK_BITS | (code_hash & ((1 << LIFETIME_BLOCK_BITS) - 1));
 
-    return &code_lifetimes[block << LIFETIME_BLOCK_BITS | (code_hash & ((1 << LIFETIME_BLOCK_BITS) - 1))];
+    /* 5.10 wants to see the bound right before the sum: "math between map_value pointer and register with unbounded min value". */
+    barrier_var(at);
+    return &code_lifetimes[at & (sizeof(code_lifetimes) - 1)];
 }
 
-/* Takes the fingerprint of a code object to scratch->fingerprint; 0 after too many. */
-__noinline int take_fingerprint(__u64 code, __u32 lifetime)
+/*
+ * Adds the code objects among frames [first, first + WATCHED_FRAMES_PER_CALL) that may be replaced at their address to scratch->watched_code.
+ * 0 at the end of the stack or when the list is full. Recursion is listed once.
+ */
+#define WATCHED_FRAMES_PER_CALL 64
+__noinline int list_watched_code(__u32 first)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct python_scratch *python = SCRATCH(python_scratch);
+    const struct python_frame *frames;
+
+    if (!scratch || !python || first > MAX_PYTHON_FRAMES - WATCHED_FRAMES_PER_CALL)
+        return 0;
+    frames = &python->frames[first];
+    for (__u32 i = 0; i < WATCHED_FRAMES_PER_CALL; i++) {
+        __u32 at;
+
+        barrier();
+        at = scratch->watched_count;
+        if (first + i >= scratch->python.frames || at >= MAX_WATCHED_CODE)
+            return 0;
+        if ((frames[i].word1 & PYTHON_FRAME_KIND_MASK) == PYTHON_BOUNDARY)
+            continue;
+        if (!*lifetime_of(scratch, code_hash(scratch, frames[i].word0)))
+            continue;
+        if (scratch->last_watched == frames[i].word0)
+            continue;
+        scratch->last_watched = frames[i].word0;
+        scratch->watched_code[at] = frames[i].word0;
+        scratch->watched_count = at + 1;
+    }
+    return 1;
+}
+
+/* The fingerprint of a code object that may be replaced, in scratch->fingerprints[at]. 0: there is no such place. */
+__noinline int take_fingerprint(__u64 code, __u32 at)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct definition_scratch *definition = SCRATCH(definition_scratch);
     const struct python_layout *layout;
     __u32 index;
 
-    if (!scratch || !definition)
-        return 0;
-    if (scratch->fingerprinted_code == code)
-        return 0;
-    scratch->fingerprinted_code = code;
-    scratch->fingerprint = 0;
-    if (scratch->fingerprints >= MAX_FINGERPRINTS_PER_SAMPLE)
+    if (!scratch || !definition || at >= MAX_WATCHED_CODE)
         return 0;
     index = scratch->python.layout;
     layout = bpf_map_lookup_elem(&python_layouts, &index);
     if (!layout)
         return 0;
-    scratch->fingerprints++;
-    scratch->fingerprint = code_fingerprint(definition, layout, code, lifetime);
+    scratch->fingerprints[at] = code_fingerprint(definition, layout, code, *lifetime_of(scratch, code_hash(scratch, code)));
     count(COUNTER_CODE_FINGERPRINTS);
-    return 0;
+    return 1;
+}
+
+/* Makes the hash of the stack tell code objects apart that were at the same address. */
+static __always_inline void mix_fingerprints(struct sample_scratch *scratch)
+{
+    scratch->watched_count = 0;
+    scratch->last_watched = 0;
+    scratch->lifetime_block = hash_finish(scratch->sample.space.generation) >> (64 - LIFETIME_BLOCKS_BITS);
+    for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += WATCHED_FRAMES_PER_CALL)
+        if (!list_watched_code(first))
+            break;
+    for (__u32 i = 0; i < MAX_WATCHED_CODE; i++) {
+        if (i >= scratch->watched_count)
+            break;
+        take_fingerprint(scratch->watched_code[i], i);
+        scratch->python.hash = hash_step(scratch->python.hash, scratch->fingerprints[i]);
+    }
 }
 
 /*
  * What stands for the definition of a code object in sent_code. The slot depends on the address alone: a definition replaces that of the
  * object which was there before.
  */
-static __always_inline int code_was_sent(struct sample_scratch *scratch, __u64 code)
+static __always_inline __u64 hash_with_fingerprint(__u64 code_hash, __u64 fingerprint)
 {
-    __u64 hash = code_hash(scratch, code), sent = sent_code[hash >> (64 - SENT_BITS)];
-    __u8 lifetime = *lifetime_of(scratch, hash);
-
-    if (!lifetime)
-        return sent == hash;
-    take_fingerprint(code, lifetime);
-    return sent == hash_step(hash, scratch->fingerprint);
+    return fingerprint ? hash_step(code_hash, fingerprint) : code_hash;
 }
 
-/* Makes the hash of the stack tell code objects apart that were at the same address: mixes their fingerprints in. 0 at the end of the stack. */
-#define FINGERPRINT_FRAMES_PER_CALL 64
-__noinline int mix_fingerprints(__u32 first)
+static __always_inline __u64 *sent_code_slot(__u64 code_hash)
 {
-    struct sample_scratch *scratch = SCRATCH(sample_scratch);
-    struct python_scratch *python = SCRATCH(python_scratch);
-    const struct python_frame *frames;
-
-    if (!scratch || !python || first > MAX_PYTHON_FRAMES - FINGERPRINT_FRAMES_PER_CALL)
-        return 0;
-    frames = &python->frames[first];
-    for (__u32 i = 0; i < FINGERPRINT_FRAMES_PER_CALL; i++) {
-        __u8 lifetime;
-
-        barrier();
-        if (first + i >= scratch->python.frames)
-            return 0;
-        if ((frames[i].word1 & PYTHON_FRAME_KIND_MASK) == PYTHON_BOUNDARY)
-            continue;
-        lifetime = *lifetime_of(scratch, code_hash(scratch, frames[i].word0));
-        if (!lifetime)
-            continue;
-        take_fingerprint(frames[i].word0, lifetime);
-        scratch->python.hash = hash_step(scratch->python.hash, scratch->fingerprint);
-    }
-    return 1;
+    return &sent_code[code_hash >> (64 - SENT_BITS)];
 }
 
 /*
- * Adds the code objects without a definition among frames [first, first + UNDEFINED_FRAMES_PER_CALL) to scratch->undefined_code. 0 at the
- * end of the stack or when the list is full. The number is kept in memory: in a register the verifier would follow every pair (frame,
+ * Adds the code objects without a definition among frames [first, first + UNDEFINED_FRAMES_PER_CALL) to scratch->undefined_code, watched ones
+ * left out. 0 at the end of the stack or when the list is full. The number is kept in memory: in a register the verifier would follow every pair (frame,
  * number) on its own.
  */
 #define UNDEFINED_FRAMES_PER_CALL 64
@@ -348,6 +365,7 @@ __noinline int list_undefined_code(__u32 first)
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct python_scratch *python = SCRATCH(python_scratch);
     const struct python_frame *frames;
+    __u64 hash;
 
     if (!scratch || !python || first > MAX_PYTHON_FRAMES - UNDEFINED_FRAMES_PER_CALL)
         return 0;
@@ -361,7 +379,8 @@ __noinline int list_undefined_code(__u32 first)
             return 0;
         if ((frames[i].word1 & PYTHON_FRAME_KIND_MASK) == PYTHON_BOUNDARY)
             continue;
-        if (code_was_sent(scratch, frames[i].word0))
+        hash = code_hash(scratch, frames[i].word0);
+        if (*sent_code_slot(hash) == hash || *lifetime_of(scratch, hash))
             continue;
         scratch->undefined_code[at] = frames[i].word0;
         scratch->undefined_count = at + 1;
@@ -369,17 +388,19 @@ __noinline int list_undefined_code(__u32 first)
     return 1;
 }
 
-/* Sends the definition of one code object. 0: done (also if it was done before), 1: it has none yet. */
-__noinline int define_code_object(__u64 code)
+/*
+ * Sends the definition of one code object, unless it was sent: for a watched one, watched is its number + 1, else 0. Returns 0 when it is defined,
+ * 1 if it could not be.
+ */
+__noinline int define_code_object(__u64 code, __u32 watched)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct definition_scratch *definition = SCRATCH(definition_scratch);
     struct code_definition_record *record;
     const struct python_layout *layout;
     enum definition_result result;
-    __u64 hash, bytes, sent;
-    __u32 lifetime;
-    __u32 index;
+    __u64 hash, bytes, fingerprint = 0;
+    __u32 index, lifetime;
 
     if (!scratch || !definition)
         return 1;
@@ -387,8 +408,11 @@ __noinline int define_code_object(__u64 code)
     layout = bpf_map_lookup_elem(&python_layouts, &index);
     if (!layout)
         return 1;
-    if (code_was_sent(scratch, code))
-        return 0; /* twice in this stack */
+    hash = code_hash(scratch, code);
+    if (watched && watched <= MAX_WATCHED_CODE)
+        fingerprint = scratch->fingerprints[watched - 1];
+    if (*sent_code_slot(hash) == hash_with_fingerprint(hash, fingerprint))
+        return 0; /* twice in this stack, or nothing has changed */
     record = &definition->record;
     result = define_code(definition, layout, scratch->process.python.code_type, code);
     if (result == DEFINITION_INVALID) {
@@ -400,21 +424,15 @@ __noinline int define_code_object(__u64 code)
         count(COUNTER_CODE_FAULTS);
     if (result == DEFINITION_FAULT)
         return 1;
+    lifetime = code_lifetime(definition);
+    if (lifetime > *lifetime_of(scratch, hash)) {
+        *lifetime_of(scratch, hash) = lifetime;
+        fingerprint = code_fingerprint(definition, layout, code, lifetime);
+    }
     record->space = scratch->sample.space;
     record->time_ns = scratch->sample.time_ns;
     record->layout = index;
-    record->fingerprint = 0;
-    sent = hash = code_hash(scratch, code);
-    lifetime = code_lifetime(definition);
-    if (*lifetime_of(scratch, hash) < lifetime)
-        *lifetime_of(scratch, hash) = lifetime;
-    lifetime = *lifetime_of(scratch, hash);
-    if (lifetime) {
-        scratch->fingerprinted_code = 0;
-        take_fingerprint(code, lifetime);
-        record->fingerprint = scratch->fingerprint;
-        sent = hash_step(hash, scratch->fingerprint);
-    }
+    record->fingerprint = fingerprint;
     bytes = record->header.size;
     barrier_var(bytes);
     if (bytes > sizeof(*record) + DEFINITION_TEXT_BYTES)
@@ -423,7 +441,7 @@ __noinline int define_code_object(__u64 code)
         count(COUNTER_CODE_LOST);
         return 1;
     }
-    sent_code[hash >> (64 - SENT_BITS)] = sent;
+    *sent_code_slot(hash) = hash_with_fingerprint(hash, fingerprint);
     count(COUNTER_CODE_SENT);
     return 0;
 }
@@ -445,7 +463,12 @@ static __always_inline void send_python_stack(struct sample_scratch *scratch)
     for (__u32 i = 0; i < MAX_DEFINITIONS_PER_SAMPLE; i++) {
         if (i >= scratch->undefined_count)
             break;
-        left |= define_code_object(scratch->undefined_code[i]);
+        left |= define_code_object(scratch->undefined_code[i], 0);
+    }
+    for (__u32 i = 0; i < MAX_WATCHED_CODE; i++) {
+        if (i >= scratch->watched_count)
+            break;
+        left |= define_code_object(scratch->watched_code[i], i + 1);
     }
     if (left) {
         count(COUNTER_CODE_DEFERRED);
@@ -483,11 +506,7 @@ __noinline int send_sample(void)
                    sizeof(struct native_frame), MAX_NATIVE_FRAMES, &sample->space, 1);
     }
     if (scratch->python.frames) {
-        scratch->fingerprinted_code = 0;
-        scratch->fingerprints = 0;
-        for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += FINGERPRINT_FRAMES_PER_CALL)
-            if (!mix_fingerprints(first))
-                break;
+        mix_fingerprints(scratch);
         sample->python_hash = hash_finish(hash_step(scratch->python.hash, STACK_PYTHON));
         if (was_sent(sent_stacks, sample->python_hash))
             count(COUNTER_STACKS_KNOWN);
@@ -519,10 +538,6 @@ int on_tick(struct bpf_perf_event_data *context)
     }
     process = bpf_map_lookup_elem(&processes, &tgid);
     if (settings.target == TARGET_PROCESSES && !(process && (process->flags & PROCESS_WATCHED))) {
-        count(COUNTER_TICKS_FILTERED);
-        return 0;
-    }
-    if (settings.own_tgid && tgid == settings.own_tgid) {
         count(COUNTER_TICKS_FILTERED);
         return 0;
     }

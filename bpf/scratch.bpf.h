@@ -66,7 +66,7 @@ struct python_walk {
 };
 
 #define MAX_DEFINITIONS_PER_SAMPLE 64
-#define MAX_FINGERPRINTS_PER_SAMPLE 128
+#define MAX_WATCHED_CODE 128
 #define SAVED_REGISTER_WORDS 42 /* arm64's struct pt_regs; x86-64's has 21 */
 
 struct sample_scratch {
@@ -78,9 +78,11 @@ struct sample_scratch {
     struct python_walk python;
     __u64 undefined_code[MAX_DEFINITIONS_PER_SAMPLE];
     __u64 undefined_count;
-    __u64 fingerprinted_code; /* the code object whose fingerprint was taken last: recursion takes it once */
-    __u64 fingerprint;
-    __u64 fingerprints; /* taken for this sample; at most MAX_FINGERPRINTS_PER_SAMPLE */
+    __u64 watched_code[MAX_WATCHED_CODE]; /* code objects of this stack that may be replaced at their address */
+    __u64 fingerprints[MAX_WATCHED_CODE]; /* theirs */
+    __u64 watched_count;
+    __u64 last_watched;   /* recursion is listed once */
+    __u64 lifetime_block; /* of this process, in code_lifetimes */
     struct stack_part_record kernel_header;
     __u64 kernel_frames[MAX_KERNEL_FRAMES];
     struct stack_part_record native_header;
