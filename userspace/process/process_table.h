@@ -69,11 +69,11 @@ class ProcessObserver {
     virtual ~ProcessObserver() = default;
     // By scan, fork or exec.
     virtual void started(InstanceId id) = 0;
-    // Also once for each mapping that a scan finds or a fork inherits.
+    // Also once for each mapping that a scan finds.
     virtual void mapped(InstanceId id, const Mapping& mapping) = 0;
     // By exit or exec.
     virtual void ended(InstanceId id) = 0;
-    // After started(child) and its mapped()s.
+    // After started(child). The child has the parent's mappings, of which mapped() does not tell.
     virtual void forked(InstanceId parent, InstanceId child) = 0;
 };
 
