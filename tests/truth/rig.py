@@ -10,6 +10,7 @@ Used by the tests in this folder and by tools/bench/accuracy.
 import collections
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -61,11 +62,20 @@ def measure_shares(found, frequency, seconds, batch):
         )
 
 
+# With --lines, native code that has debug information shows a file and a line too.
+NATIVE_SOURCE = re.compile(r"\.(c|h|cc|cpp|cxx|hpp|rs|S|s)$")
+
+
+def python_frames(stack):
+    return [frame for frame in stack.python if not NATIVE_SOURCE.search(frame.file)]
+
+
 def agrees(stack, truth, minor):
     """The recorded Python frames are those that the program wrote down: functions, files, current lines, none missing."""
-    if len(stack.python) != len(truth):
+    frames = python_frames(stack)
+    if len(frames) != len(truth):
         return False
-    for frame, (function, path, _, low, high) in zip(stack.python, truth):
+    for frame, (function, path, _, low, high) in zip(frames, truth):
         if not same_function(frame.function, function, minor):
             return False
         if os.path.basename(frame.file) != path or not low <= frame.line <= high:
@@ -83,14 +93,15 @@ def measure_points(found, frequency, seconds, batch):
     program = "truth.py"
 
     def is_whole(stack):
-        return stack.names[0] == "<module>" and os.path.basename(stack.python[0].file) == program
+        root = python_frames(stack)[0]
+        return root.function == "<module>" and os.path.basename(root.file) == program
 
     for run in record_each(found, program, seconds, options=["--lines"], frequency=frequency, batch=batch):
         known = [point["stack"] for point in run.report["points"]]
         inside = run.stacks.in_file(program)
         whole = inside.where(is_whole)
         complete = whole.where(lambda stack: not is_marked(stack))
-        held = whole.where(lambda stack: stack.names[-1] == "hold")
+        held = whole.where(lambda stack: python_frames(stack)[-1].function == "hold")
         wrong = held.where(lambda stack: not any(agrees(stack, truth, run.interpreter.minor) for truth in known))
         unmarked = inside.where(lambda stack: not is_whole(stack) and not is_marked(stack))
         yield Points(run.interpreter, inside.count, complete.count, wrong.count, unmarked.count, held.count)
