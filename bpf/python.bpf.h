@@ -2,9 +2,11 @@
 /*
  * Walks the CPython frame chain of one thread, leaf to root.
  *
- *   3.11+    thread state -> _PyInterpreterFrame -> previous -> …      frames lie in the data stack (mostly neighbours), in generator
- *                                                                      objects, and, entry shims, on the C stack
- *   <= 3.10  thread state -> PyFrameObject -> f_back -> …              frames lie in the heap
+ *   3.11+    thread state -> _PyInterpreterFrame -> previous -> …
+ *            frames lie in the data stack (mostly neighbours), in generator objects, and, entry
+ *            shims, on the C stack
+ *   <= 3.10  thread state -> PyFrameObject -> f_back -> …
+ *            frames lie in the heap
  *
  * The chain belongs to the thread that we interrupted, so it cannot move while we read it.
  *

@@ -4,11 +4,11 @@
  * its thread_id (pthread_self, which is the thread pointer with glibc and musl on x86-64) with the thread pointer. That one
  * comparison kills stale tables, states of other threads and wrong decodes.
  *
- *   TLS       3.12+     the variable that PyThreadState_Get reads; exact, but NULL while the thread has released the GIL
- *   CURRENT   <= 3.11   the runtime's pointer to the GIL holder; exact if the holder is this thread
+ *   TLS       3.12+     the variable that PyThreadState_Get reads; NULL while the GIL is released
+ *   CURRENT   <= 3.11   the runtime's pointer to the GIL holder; right if that is this thread
  *   KEY       3.6-3.14  pthread key of the GILState API: also valid while the GIL is released
  *   GILSTATE  3.15      the TLS variable that replaced the key
- *   LISTED    any       table that user space fills by walking the interpreter's list of threads
+ *   LISTED    any       table that user space fills from the interpreter's list of threads
  */
 #pragma once
 

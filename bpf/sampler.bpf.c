@@ -150,6 +150,9 @@ __noinline int start_python(void)
         walk->outcome = found < 0 ? PYTHON_FAULT_THREAD_STATE : PYTHON_NO_THREAD_STATE;
         return 0;
     }
+    /* A version without a key (2.7): remember the state for when this thread has released the GIL. */
+    if ((process->sources & (THREAD_STATE_LISTED | THREAD_STATE_KEY)) == THREAD_STATE_LISTED && state->address != by_list)
+        bpf_map_update_elem(&thread_states, &thread, &state->address, BPF_ANY);
 
     walk->layout = index;
     if (!start_python_walk(walk, layout, state, scratch->native.registers.sp, scratch->sample.space.generation))

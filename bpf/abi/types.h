@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Fixed-width integers and size assertions for the headers that the BPF programs and user space share. */
+/* Fixed-width integers and size assertions for the headers that the BPF programs and user space
+ * share. */
 #pragma once
 
 #ifdef __bpf__

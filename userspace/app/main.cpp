@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/command.h"
@@ -26,6 +30,19 @@ int main(int argc, char** argv) {
     std::vector<CLI::App*> subcommands;
     for (const auto& command : commands) subcommands.push_back(command->add_to(cli));
 
+    if (argc == 1) {
+        std::fputs(cli.help().c_str(), stderr);
+        return kExitUsage;
+    }
+    const std::string_view first = argv[1];
+    const auto is_first = [&](const CLI::App* subcommand) { return subcommand->get_name() == first; };
+    if (!first.starts_with('-') && std::ranges::none_of(subcommands, is_first)) {
+        log::error(fmt::format("there is no command '{}'", first));
+        std::string known;
+        for (const CLI::App* subcommand : subcommands) known += (known.empty() ? "" : ", ") + subcommand->get_name();
+        log::error("  known commands: " + known);
+        return kExitUsage;
+    }
     try {
         cli.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

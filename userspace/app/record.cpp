@@ -61,6 +61,8 @@ class RecordCommand : public Command {
 
   private:
     Result<pipeline::RecorderOptions> recorder_options() const;
+    // "the whole machine", "2 processes", "python3".
+    std::string target_text() const;
     // Samples until the duration is over, a signal comes or all targets have ended. Returns the
     // signal.
     std::optional<int> sample(pipeline::Recorder& recorder) const;
@@ -176,7 +178,8 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     options.pids = pids_;
     options.command = command_;
     options.follow_children = children_;
-    options.frequency_hz = static_cast<uint64_t>(frequency_hz_);
+    constexpr double kBeyondAnyLimit = 1e9;  // still a number that the kernel's limit can be compared with
+    options.frequency_hz = static_cast<uint64_t>(std::min(frequency_hz_, kBeyondAnyLimit));
     options.kernel_frames = kernel_;
     options.accept_kernel_hazard = accept_kernel_hazard_;
     using pipeline::NativeFrames;
@@ -215,6 +218,12 @@ std::optional<int> RecordCommand::sample(pipeline::Recorder& recorder) const {
     return signal;
 }
 
+std::string RecordCommand::target_text() const {
+    if (all_) return "the whole machine";
+    if (!command_.empty()) return command_.front();
+    return pids_.size() == 1 ? fmt::format("process {}", pids_.front()) : fmt::format("{} processes", pids_.size());
+}
+
 Result<int> RecordCommand::run() {
     log::set_level(quiet_     ? log::Level::kQuiet
                    : verbose_ ? log::Level::kVerbose
@@ -236,6 +245,8 @@ Result<int> RecordCommand::run() {
     auto recorder = pipeline::Recorder::open(*options);
     if (!recorder) return tl::unexpected(recorder.error());
     if (auto started = (*recorder)->start(); !started) return tl::unexpected(started.error());
+    log::info(fmt::format("recording {} at {} Hz{}", target_text(), frequency_hz_,
+                          duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
     const auto signal = sample(**recorder);
     (*recorder)->stop();
     if (signal == SIGTERM) (*recorder)->signal_command(SIGTERM);

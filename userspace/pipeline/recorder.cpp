@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -73,6 +74,7 @@ Result<void> check_hazard(bool accept) {
 
 Result<void> check_pids(const std::vector<uint32_t>& pids) {
     for (const uint32_t pid : pids) {
+        if (pid == 0) return fail("0 is no process id", "-a records the whole machine", kExitUsage);
         if (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM) continue;
         return fail(fmt::format("there is no process {}", pid), "pyebpf doctor lists the Python processes that run now");
     }
@@ -115,6 +117,7 @@ struct Recorder::Parts {
     std::unique_ptr<Tracker> tracker;
     std::vector<UniqueFd> events;  // until they are attached
     std::optional<sys::ChildProcess> child;
+    std::vector<UniqueFd> targets;  // of the pids: readable when the process has ended, even if nobody reaps it
     std::vector<int> event_fds;
     size_t cpus = 0;
 
@@ -188,6 +191,11 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options)
         if (!event) return tl::unexpected(event.error());
         parts.events.push_back(std::move(*event));
     }
+    for (const uint32_t pid : options.pids) {
+        UniqueFd target(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+        if (!target) return fail(fmt::format("there is no process {}", pid), "it has just ended, or it is a thread of another process");
+        parts.targets.push_back(std::move(target));
+    }
     if (!options.command.empty()) {
         auto child = sys::ChildProcess::create(options.command);
         if (!child) return tl::unexpected(child.error());
@@ -221,11 +229,16 @@ bool Recorder::pump(int timeout_ms) {
     Parts& parts = *parts_;
     std::vector<pollfd> fds{{parts.sampler->ring_fd(), POLLIN, 0}};
     if (parts.child) fds.push_back({parts.child->fd(), POLLIN, 0});
+    for (const UniqueFd& target : parts.targets) fds.push_back({target.get(), POLLIN, 0});
     (void)poll(fds.data(), fds.size(), timeout_ms);
+    const auto ended = [&](size_t i) { return (fds[i].revents & POLLIN) != 0; };
+    // A target that has ended would make every poll return at once.
+    for (size_t i = parts.targets.size(); i-- > 0;) {
+        if (ended(1 + (parts.child ? 1 : 0) + i)) parts.targets.erase(parts.targets.begin() + static_cast<ptrdiff_t>(i));
+    }
     parts.take_records();
     if (parts.child) return !parts.child->try_wait();
-    if (parts.options.pids.empty()) return true;
-    return std::ranges::any_of(parts.options.pids, [](uint32_t pid) { return kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM; });
+    return parts.options.pids.empty() || !parts.targets.empty();
 }
 
 void Recorder::stop() {

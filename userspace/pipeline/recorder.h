@@ -4,7 +4,8 @@
 //   process events ──(tracker thread)──> process table ──> publisher ──> kernel side
 //   ring of records ──(this thread)──> stack store ──> resolver ──> profile
 //
-// Before samples are resolved, the process events that are older are taken in: a sample never meets a process that is not known yet.
+// Before samples are resolved, the process events that are older are taken in: a sample never meets
+// a process that is not known yet.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,6 @@ struct RecorderOptions {
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;
     bool accept_kernel_hazard = false;  // see sys/kernel_hazard.h
-    size_t ring_bytes = 8 << 20;
 };
 
 // What a status line shows.
