@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     CLI::App cli{
         "pyebpf: a system-wide profiler for Python, with native and kernel frames, by eBPF"};
     cli.set_version_flag("--version", "pyebpf " PYEBPF_VERSION);
+    cli.name("pyebpf");
     cli.require_subcommand(1);
     cli.formatter(std::make_shared<app::HelpFormatter>());
 
