@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Source of the encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, CALL and section 2.1.5.
+// Source of the encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2,
+// CALL and section 2.1.5.
 #include "native/call_site.h"
 
 namespace pyebpf::native {
 
 namespace {
 
-constexpr uint8_t kCallNear = 0xe8;      // CALL rel32
-constexpr uint8_t kGroup5 = 0xff;        // CALL r/m64 if the reg field of ModRM is 2
+constexpr uint8_t kCallNear = 0xe8;  // CALL rel32
+constexpr uint8_t kGroup5 = 0xff;    // CALL r/m64 if the reg field of ModRM is 2
 constexpr size_t kCallNearBytes = 5;
 
 // Length of ModRM, SIB and displacement of a memory or register operand.
@@ -30,7 +31,8 @@ size_t operand_bytes(std::span<const uint8_t> operand) {
 }  // namespace
 
 bool ends_with_call(std::span<const uint8_t> code) {
-    if (code.size() >= kCallNearBytes && code[code.size() - kCallNearBytes] == kCallNear) return true;
+    if (code.size() >= kCallNearBytes && code[code.size() - kCallNearBytes] == kCallNear)
+        return true;
     for (size_t bytes = kMinCallBytes; bytes <= kMaxCallBytes && bytes <= code.size(); ++bytes) {
         const auto instruction = code.last(bytes);
         if (instruction[0] != kGroup5 || (instruction[1] >> 3 & 7) != 2) continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells whether an address can be a return address: the instruction before it must be a call. A word of the stack that merely looks
-// like a code address rarely passes.
+// Tells whether an address can be a return address: the instruction before it must be a call. A
+// word of the stack that merely looks like a code address rarely passes.
 #pragma once
 
 #include <cstddef>

@@ -74,7 +74,9 @@ bool take(std::span<const uint8_t>& bytes, std::vector<T>& to, size_t count) {
 
 // Every row and rule that the index leads to exists.
 bool is_sound(const elf::UnwindTable& table) {
-    if (table.rules.empty() || table.rules.size() > kMaxRules || table.size_words() > UNWIND_SLAB_WORDS) return false;
+    if (table.rules.empty() || table.rules.size() > kMaxRules ||
+        table.size_words() > UNWIND_SLAB_WORDS)
+        return false;
     for (const uint32_t word : table.index) {
         if ((word & UNWIND_INDEX_SINGLE) != 0) {
             if ((word & 0xffff) >= table.rules.size()) return false;
@@ -82,8 +84,10 @@ bool is_sound(const elf::UnwindTable& table) {
         }
         const bool is_wide = (word & UNWIND_INDEX_WIDE) != 0;
         const size_t first = word & UNWIND_INDEX_ROW_MASK;
-        const size_t units = size_t{word >> UNWIND_INDEX_COUNT_SHIFT & UNWIND_INDEX_COUNT_MASK} * (is_wide ? 2 : 1);
-        if (units == 0 || first > table.rows.size() || units > table.rows.size() - first) return false;
+        const size_t units =
+            size_t{word >> UNWIND_INDEX_COUNT_SHIFT & UNWIND_INDEX_COUNT_MASK} * (is_wide ? 2 : 1);
+        if (units == 0 || first > table.rows.size() || units > table.rows.size() - first)
+            return false;
         for (size_t unit = first; unit < first + units; unit += is_wide ? 2 : 1) {
             const size_t rule = is_wide ? table.rows[unit + 1] : table.rows[unit] & 0xff;
             if (rule >= table.rules.size()) return false;
@@ -94,9 +98,12 @@ bool is_sound(const elf::UnwindTable& table) {
 
 // Names an entry: a hash of what the tables of a file depend on.
 std::string key_of(const elf::ElfFile& file) {
-    const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), XXH3_freeState);
+    const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                                XXH3_freeState);
     XXH3_128bits_reset(state.get());
-    const auto add = [&](const void* bytes, size_t size) { XXH3_128bits_update(state.get(), bytes, size); };
+    const auto add = [&](const void* bytes, size_t size) {
+        XXH3_128bits_update(state.get(), bytes, size);
+    };
     const auto add_number = [&](uint64_t number) { add(&number, sizeof(number)); };
     add_number(kVersion);
     add_number(file.machine());
@@ -104,7 +111,8 @@ std::string key_of(const elf::ElfFile& file) {
     add(file.build_id().data(), file.build_id().size());
     for (const elf::Segment& segment : file.segments()) {
         if (segment.type != PT_LOAD && segment.type != PT_GNU_EH_FRAME) continue;
-        for (const uint64_t number : {uint64_t{segment.type}, uint64_t{segment.flags}, segment.address.value, segment.file_size}) {
+        for (const uint64_t number : {uint64_t{segment.type}, uint64_t{segment.flags},
+                                      segment.address.value, segment.file_size}) {
             add_number(number);
         }
         if (segment.type == PT_GNU_EH_FRAME) {
@@ -127,9 +135,12 @@ std::string key_of(const elf::ElfFile& file) {
     return elf::to_hex({canonical.digest, sizeof(canonical.digest)});
 }
 
-bool is_ours(const struct stat& status) { return status.st_uid == geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0; }
+bool is_ours(const struct stat& status) {
+    return status.st_uid == geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
 
-// Without section headers .eh_frame has no known size to hash; such files are rare and compiled each time.
+// Without section headers .eh_frame has no known size to hash; such files are rare and compiled
+// each time.
 bool can_be_cached(const elf::ElfFile& file) {
     return file.build_id().size() <= kMaxBuildIdBytes &&
            (file.section(".eh_frame") != nullptr || file.section(".debug_frame") != nullptr);
@@ -157,11 +168,13 @@ bool write_all(int fd, std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-std::vector<uint8_t> write_entry(const elf::BuildId& build_id, std::span<const elf::UnwindTable> tables) {
+std::vector<uint8_t> write_entry(const elf::BuildId& build_id,
+                                 std::span<const elf::UnwindTable> tables) {
     std::vector<uint8_t> bytes(sizeof(Header));
     append(bytes, build_id.data(), build_id.size());
     for (const elf::UnwindTable& table : tables) {
-        const TableHeader header{table.first_page, static_cast<uint32_t>(table.index.size()), static_cast<uint32_t>(table.rows.size()),
+        const TableHeader header{table.first_page, static_cast<uint32_t>(table.index.size()),
+                                 static_cast<uint32_t>(table.rows.size()),
                                  static_cast<uint32_t>(table.rules.size()), table.statistics};
         append(bytes, &header, 1);
         append(bytes, table.index.data(), table.index.size());
@@ -179,11 +192,14 @@ std::vector<uint8_t> write_entry(const elf::BuildId& build_id, std::span<const e
     return bytes;
 }
 
-std::optional<std::vector<elf::UnwindTable>> read_entry(const elf::BuildId& build_id, std::span<const uint8_t> bytes) {
+std::optional<std::vector<elf::UnwindTable>> read_entry(const elf::BuildId& build_id,
+                                                        std::span<const uint8_t> bytes) {
     const size_t size = bytes.size();
     Header header{};
     if (!take(bytes, &header, 1)) return std::nullopt;
-    if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0 || header.version != kVersion || header.bytes != size) return std::nullopt;
+    if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0 || header.version != kVersion ||
+        header.bytes != size)
+        return std::nullopt;
     if (header.tables > kMaxTables || header.build_id_bytes != build_id.size()) return std::nullopt;
     if (XXH3_64bits(bytes.data(), bytes.size()) != header.checksum) return std::nullopt;
     elf::BuildId stored;
@@ -192,8 +208,9 @@ std::optional<std::vector<elf::UnwindTable>> read_entry(const elf::BuildId& buil
     for (uint32_t i = 0; i < header.tables; ++i) {
         TableHeader sizes{};
         elf::UnwindTable& table = tables.emplace_back();
-        if (!take(bytes, &sizes, 1) || !take(bytes, table.index, sizes.pages) || !take(bytes, table.rows, sizes.row_units) ||
-            !take(bytes, table.rules, sizes.rules) || !is_sound(table)) {
+        if (!take(bytes, &sizes, 1) || !take(bytes, table.index, sizes.pages) ||
+            !take(bytes, table.rows, sizes.row_units) || !take(bytes, table.rules, sizes.rules) ||
+            !is_sound(table)) {
             return std::nullopt;
         }
         table.first_page = sizes.first_page;
@@ -215,9 +232,10 @@ Result<TableCache> TableCache::open(const std::string& directory, uint64_t max_b
     if (!directory.starts_with('/')) return fail("no folder for the cache of unwind tables");
     if (!make_directories(directory)) return fail_errno("create " + directory, errno);
     UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    struct stat status {};
+    struct stat status{};
     if (!fd || fstat(fd.get(), &status) != 0) return fail_errno("open " + directory, errno);
-    if (!is_ours(status)) return fail(directory + " belongs to another user or is writable by others: not used");
+    if (!is_ours(status))
+        return fail(directory + " belongs to another user or is writable by others: not used");
     TableCache cache(std::move(fd));
     cache.limit(max_bytes);
     return cache;
@@ -225,12 +243,17 @@ Result<TableCache> TableCache::open(const std::string& directory, uint64_t max_b
 
 std::optional<std::vector<elf::UnwindTable>> TableCache::load(const elf::ElfFile& file) const {
     if (!can_be_cached(file)) return std::nullopt;
-    const UniqueFd fd(openat(directory_.get(), key_of(file).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    struct stat status {};
-    if (!fd || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || !is_ours(status)) return std::nullopt;
-    if (status.st_size < static_cast<off_t>(sizeof(Header)) || status.st_size > static_cast<off_t>(kMaxEntryBytes)) return std::nullopt;
+    const UniqueFd fd(openat(directory_.get(), key_of(file).c_str(),
+                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status{};
+    if (!fd || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || !is_ours(status))
+        return std::nullopt;
+    if (status.st_size < static_cast<off_t>(sizeof(Header)) ||
+        status.st_size > static_cast<off_t>(kMaxEntryBytes))
+        return std::nullopt;
     std::vector<uint8_t> bytes(static_cast<size_t>(status.st_size));
-    if (pread(fd.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return std::nullopt;
+    if (pread(fd.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+        return std::nullopt;
     return read_entry(file.build_id(), bytes);
 }
 
@@ -240,11 +263,13 @@ void TableCache::store(const elf::ElfFile& file, std::span<const elf::UnwindTabl
     if (bytes.size() > kMaxEntryBytes) return;
     static std::atomic<uint32_t> count{0};
     const std::string temporary = fmt::format(".new-{}-{}", getpid(), count++);
-    const UniqueFd fd(openat(directory_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const UniqueFd fd(openat(directory_.get(), temporary.c_str(),
+                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return;
     // Not synced: what a crash of the machine leaves behind fails its checksum.
-    const bool is_written = write_all(fd.get(), bytes) &&
-                            renameat(directory_.get(), temporary.c_str(), directory_.get(), key_of(file).c_str()) == 0;
+    const bool is_written =
+        write_all(fd.get(), bytes) &&
+        renameat(directory_.get(), temporary.c_str(), directory_.get(), key_of(file).c_str()) == 0;
     if (!is_written) unlinkat(directory_.get(), temporary.c_str(), 0);
 }
 
@@ -264,9 +289,12 @@ void TableCache::limit(uint64_t max_bytes) const {
     std::vector<Entry> entries;
     uint64_t total = 0;
     while (const dirent* found = readdir(stream.get())) {
-        struct stat status {};
-        if (fstatat(directory_.get(), found->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) continue;
-        entries.push_back({found->d_name, static_cast<uint64_t>(status.st_size), std::max(status.st_atime, status.st_mtime)});
+        struct stat status{};
+        if (fstatat(directory_.get(), found->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(status.st_mode))
+            continue;
+        entries.push_back({found->d_name, static_cast<uint64_t>(status.st_size),
+                           std::max(status.st_atime, status.st_mtime)});
         total += entries.back().bytes;
     }
     if (total <= max_bytes) return;

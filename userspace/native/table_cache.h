@@ -3,10 +3,12 @@
 //
 //   DIRECTORY/KEY    header | build id | tables (first page, sizes, index, rows, rules)
 //
-// The key is a hash of the build id and of everything a table is made from: call frame information, executable segments. A file that
-// merely claims the build id of another one cannot leave its tables in the other's place. Entries are written beside and renamed into
-// place. The directory must be ours and not writable by others, or nothing is read from or written to it; nevertheless every size and
-// number in an entry is verified: the worst that a damaged one does is to be compiled again. Thread-safe.
+// The key is a hash of the build id and of everything a table is made from: call frame information,
+// executable segments. A file that merely claims the build id of another one cannot leave its
+// tables in the other's place. Entries are written beside and renamed into place. The directory
+// must be ours and not writable by others, or nothing is read from or written to it; nevertheless
+// every size and number in an entry is verified: the worst that a damaged one does is to be
+// compiled again. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +30,10 @@ class TableCache {
     static constexpr uint64_t kMaxBytes = 256 << 20;
 
     // Creates the directory. Fails if others could write to it.
-    [[nodiscard]] static Result<TableCache> open(const std::string& directory, uint64_t max_bytes = kMaxBytes);
-    // /var/cache/pyebpf/unwind for root, else $XDG_CACHE_HOME or ~/.cache, /pyebpf/unwind; "" without a home.
+    [[nodiscard]] static Result<TableCache> open(const std::string& directory,
+                                                 uint64_t max_bytes = kMaxBytes);
+    // /var/cache/pyebpf/unwind for root, else $XDG_CACHE_HOME or ~/.cache, /pyebpf/unwind; ""
+    // without a home.
     [[nodiscard]] static std::string default_directory();
 
     // nullopt if the tables are not there, or not as they were written.
@@ -44,8 +48,11 @@ class TableCache {
     UniqueFd directory_;
 };
 
-// The content of an entry, and back; nullopt unless it is one of this build id that is sound in itself.
-[[nodiscard]] std::vector<uint8_t> write_entry(const elf::BuildId& build_id, std::span<const elf::UnwindTable> tables);
-[[nodiscard]] std::optional<std::vector<elf::UnwindTable>> read_entry(const elf::BuildId& build_id, std::span<const uint8_t> bytes);
+// The content of an entry, and back; nullopt unless it is one of this build id that is sound in
+// itself.
+[[nodiscard]] std::vector<uint8_t> write_entry(const elf::BuildId& build_id,
+                                               std::span<const elf::UnwindTable> tables);
+[[nodiscard]] std::optional<std::vector<elf::UnwindTable>> read_entry(
+    const elf::BuildId& build_id, std::span<const uint8_t> bytes);
 
 }  // namespace pyebpf::native

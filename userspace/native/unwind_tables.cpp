@@ -12,9 +12,11 @@ namespace pyebpf::native {
 
 namespace {
 
-// Two compile a numpy process's 33 files in 40 ms; more would take CPU time away from what is profiled.
+// Two compile a numpy process's 33 files in 40 ms; more would take CPU time away from what is
+// profiled.
 constexpr unsigned kWorkers = 2;
-// Reporting a file makes lists of code ranges anew for all processes that map it, so files are reported together.
+// Reporting a file makes lists of code ranges anew for all processes that map it, so files are
+// reported together.
 constexpr auto kReportPause = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -35,7 +37,8 @@ void UnwindTables::stop() {
     }
 }
 
-std::shared_ptr<const PlacedTables> UnwindTables::get(const std::shared_ptr<const elf::ElfFile>& file) {
+std::shared_ptr<const PlacedTables> UnwindTables::get(
+    const std::shared_ptr<const elf::ElfFile>& file) {
     const std::scoped_lock lock(mutex_);
     const auto [entry, is_new] = tables_.emplace(file.get(), nullptr);
     if (is_new) {
@@ -134,9 +137,11 @@ Result<PlacedTable> UnwindTables::place(const elf::UnwindTable& table) {
     place.rows_base = place.index_base + place.pages;
     place.rules_base = place.rows_base + static_cast<uint32_t>((table.rows.size() + 1) / 2);
     uint32_t* words = slab_.words.data();
-    std::memcpy(words + place.index_base, table.index.data(), table.index.size() * sizeof(uint32_t));
+    std::memcpy(words + place.index_base, table.index.data(),
+                table.index.size() * sizeof(uint32_t));
     std::memcpy(words + place.rows_base, table.rows.data(), table.rows.size() * sizeof(uint16_t));
-    std::memcpy(words + place.rules_base, table.rules.data(), table.rules.size() * sizeof(unwind_rule));
+    std::memcpy(words + place.rules_base, table.rules.data(),
+                table.rules.size() * sizeof(unwind_rule));
     used_words_ += table.size_words();
     return place;
 }

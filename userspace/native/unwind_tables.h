@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The unwind tables that the kernel side holds: loaded from the cache on disk or built, once per file, by worker threads, placed into
-// slabs, shared by all processes that map the file.
+// The unwind tables that the kernel side holds: loaded from the cache on disk or built, once per
+// file, by worker threads, placed into slabs, shared by all processes that map the file.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,8 @@
 
 namespace pyebpf::native {
 
-// Memory shared with the kernel; implemented over BPF maps. Called from a worker thread, one at a time.
+// Memory shared with the kernel; implemented over BPF maps. Called from a worker thread, one at a
+// time.
 class SlabMemory {
   public:
     struct Slab {
@@ -62,14 +63,17 @@ class UnwindTables {
   public:
     using Ready = std::function<void(std::span<const elf::ElfFile* const>)>;
 
-    // ready is called on a worker thread, once per requested file, with all that were finished since it was called before.
+    // ready is called on a worker thread, once per requested file, with all that were finished
+    // since it was called before.
     UnwindTables(SlabMemory& memory, std::optional<TableCache> cache, Ready ready);
     ~UnwindTables() { stop(); }
 
     // Ends the worker threads: ready is not called any more. What was built stays.
     void stop();
-    // The file's tables; null while they are not built yet, in which case they are queued: in the order of the first calls.
-    [[nodiscard]] std::shared_ptr<const PlacedTables> get(const std::shared_ptr<const elf::ElfFile>& file);
+    // The file's tables; null while they are not built yet, in which case they are queued: in the
+    // order of the first calls.
+    [[nodiscard]] std::shared_ptr<const PlacedTables> get(
+        const std::shared_ptr<const elf::ElfFile>& file);
     [[nodiscard]] UnwindTableTotals totals() const;
 
   private:
@@ -83,7 +87,8 @@ class UnwindTables {
     Ready ready_;
     mutable std::mutex mutex_;  // guards what follows, down to placing_
     std::condition_variable changed_;
-    std::unordered_map<const elf::ElfFile*, std::shared_ptr<const PlacedTables>> tables_;  // null: queued
+    std::unordered_map<const elf::ElfFile*, std::shared_ptr<const PlacedTables>>
+        tables_;  // null: queued
     std::deque<std::shared_ptr<const elf::ElfFile>> queue_;
     std::vector<const elf::ElfFile*> finished_;  // not reported yet
     std::chrono::steady_clock::time_point finished_since_;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of code that a process made itself (JIT compilers, CPython's -X perf), from the files in which it reports them: a perf map
-// /tmp/perf-PID.map or a jitdump jit-PID.dump.
+// Names of code that a process made itself (JIT compilers, CPython's -X perf), from the files in
+// which it reports them: a perf map /tmp/perf-PID.map or a jitdump jit-PID.dump.
 //
-// The files belong to the target. They are opened in its root, believed only if its user or root owns them and they are not older than
-// the process, and read again when they have grown and an address has no name: at most once a second, and not more often than one
-// twentieth of the time allows. Bound to one thread.
+// The files belong to the target. They are opened in its root, believed only if its user or root
+// owns them and they are not older than the process, and read again when they have grown and an
+// address has no name: at most once a second, and not more often than one twentieth of the time
+// allows. Bound to one thread.
 #pragma once
 
 #include <sys/stat.h>
@@ -27,7 +28,8 @@ namespace pyebpf::pipeline {
 class JitNames {
   public:
     // Valid until the next call.
-    [[nodiscard]] symbolize::Named<std::string_view> lookup(const process::ProcessTable& table, process::InstanceId instance,
+    [[nodiscard]] symbolize::Named<std::string_view> lookup(const process::ProcessTable& table,
+                                                            process::InstanceId instance,
                                                             MappedAddress address);
 
   private:
@@ -51,7 +53,8 @@ class JitNames {
     std::unordered_map<uint32_t, Maps> maps_;  // by InstanceId
 };
 
-// The process id in the innermost pid namespace, by which a process names its files, from the text of /proc/PID/status; 0 if it has none.
+// The process id in the innermost pid namespace, by which a process names its files, from the text
+// of /proc/PID/status; 0 if it has none.
 [[nodiscard]] uint32_t innermost_pid(std::string_view status_text);
 
 }  // namespace pyebpf::pipeline

@@ -29,23 +29,25 @@ std::string_view base_name(std::string_view path) {
 }
 
 bool is_c_library(std::string_view module) {
-    return module.starts_with("libc.so") || module.starts_with("libc-2") || module.starts_with("libpthread") || module.starts_with("ld-musl");
+    return module.starts_with("libc.so") || module.starts_with("libc-2") ||
+           module.starts_with("libpthread") || module.starts_with("ld-musl");
 }
 
 // Executable memory without a file that could have symbols.
 bool may_be_jit(const process::Mapping& mapping) {
     const std::string_view path = mapping.file->path;
-    return path.empty() || path == "//anon" || path.starts_with("/memfd:") || path.starts_with("/dev/zero") || path.starts_with("[heap]") ||
-           path.starts_with("[anon");
+    return path.empty() || path == "//anon" || path.starts_with("/memfd:") ||
+           path.starts_with("/dev/zero") || path.starts_with("[heap]") || path.starts_with("[anon");
 }
 
-// Debug files in the target's root, and in ours: images of containers are stripped, and who profiles them has the files at hand. A file
-// that does not belong is refused by the search itself.
+// Debug files in the target's root, and in ours: images of containers are stripped, and who
+// profiles them has the files at hand. A file that does not belong is refused by the search itself.
 symbolize::Opener debug_file_opener(uint32_t pid, bool has_build_id) {
     const auto check = [has_build_id](Result<UniqueFd> file) -> Result<UniqueFd> {
-        struct stat status {};
+        struct stat status{};
         if (!file || has_build_id) return file;
-        if (fstat(file->get(), &status) != 0 || status.st_size > kMaxCheckedBytes) return fail("too large to be checked");
+        if (fstat(file->get(), &status) != 0 || status.st_size > kMaxCheckedBytes)
+            return fail("too large to be checked");
         return file;
     };
     return [pid, check](const std::string& path) {
@@ -88,13 +90,16 @@ std::vector<FrameId> FileNames::frames(StatedAddress address, profile::Profile& 
     frame.kind = kind_;
     frame.module = profile.strings.intern(module_);
     const auto symbol = symbols_->lookup(address);
-    const std::string symbol_name = symbol ? symbolize::demangle(symbol->name) : symbolize::unknown_name(symbol.error(), module_);
+    const std::string symbol_name = symbol ? symbolize::demangle(symbol->name)
+                                           : symbolize::unknown_name(symbol.error(), module_);
 
     std::vector<FrameId> frames;
     if (lines_) {
         for (const symbolize::SourceFrame& source : lines_->lookup(address)) {
-            // A function without a name in the DWARF is code of assembly files; inlined functions always have one.
-            frame.function = profile.strings.intern(source.function.empty() ? symbol_name : symbolize::demangle(source.function));
+            // A function without a name in the DWARF is code of assembly files; inlined functions
+            // always have one.
+            frame.function = profile.strings.intern(
+                source.function.empty() ? symbol_name : symbolize::demangle(source.function));
             frame.file = profile.strings.intern(source.file);
             frame.line = source.line;
             frame.first_line = source.first_line;
@@ -120,12 +125,15 @@ PlaceId NativeNames::add(Place place) {
 
 PlaceId NativeNames::locate(process::InstanceId instance, uint64_t address) {
     const Key key{address, instance.value};
-    if (const auto known = by_instance_.find(key); known != by_instance_.end()) return known->second;
+    if (const auto known = by_instance_.find(key); known != by_instance_.end())
+        return known->second;
 
     const auto mapping = table_.mapping_at(instance, address);
     if (!mapping) {  // not remembered: the mapping may be reported later
         if (!not_mapped_.valid()) {
-            not_mapped_ = add({.frames = {intern(FrameKind::kNative, symbolize::unknown_name(symbolize::NoName::kNotMapped), "")}});
+            not_mapped_ = add(
+                {.frames = {intern(FrameKind::kNative,
+                                   symbolize::unknown_name(symbolize::NoName::kNotMapped), "")}});
         }
         return not_mapped_;
     }
@@ -137,19 +145,24 @@ PlaceId NativeNames::locate(process::InstanceId instance, uint64_t address) {
         place = locate_jit(instance, *mapping, address);
     } else {
         const std::string module(base_name(mapping->file->path));
-        const auto reason = table_.alive(instance) ? symbolize::NoName::kFileUnreadable : symbolize::NoName::kProcessGone;
-        place = add({.facts = {.is_mapped = true}, .frames = {intern(FrameKind::kNative, symbolize::unknown_name(reason, module), module)}});
+        const auto reason = table_.alive(instance) ? symbolize::NoName::kFileUnreadable
+                                                   : symbolize::NoName::kProcessGone;
+        place = add({.facts = {.is_mapped = true},
+                     .frames = {intern(FrameKind::kNative, symbolize::unknown_name(reason, module),
+                                       module)}});
     }
     by_instance_.emplace(key, place);
     return place;
 }
 
 PlaceId NativeNames::locate_in_file(process::InstanceId instance, const process::Mapping& mapping,
-                                    const std::shared_ptr<const process::Binary>& binary, uint64_t address) {
+                                    const std::shared_ptr<const process::Binary>& binary,
+                                    uint64_t address) {
     const auto bias = binary->elf->load_bias({mapping.start}, {mapping.file_offset});
     const StatedAddress stated = MappedAddress{address} - bias.value_or(LoadBias{});
     FileNames* const file = names_of(instance, mapping, *binary);
-    const auto [entry, is_new] = by_file_.emplace(Key{stated.value, reinterpret_cast<uintptr_t>(file)}, PlaceId{});
+    const auto [entry, is_new] =
+        by_file_.emplace(Key{stated.value, reinterpret_cast<uintptr_t>(file)}, PlaceId{});
     if (!is_new) return entry->second;
 
     Place place;
@@ -159,28 +172,36 @@ PlaceId NativeNames::locate_in_file(process::InstanceId instance, const process:
     place.facts.is_interpreter = binary->python.is_python;
     place.facts.is_start_code = is_c_library(base_name(mapping.file->path));
     const auto& runtime = binary->python.runtime;
-    place.facts.is_evaluator = runtime && std::ranges::any_of(runtime->eval_ranges, [&](const python::CodeRange& range) {
-        return range.begin <= stated && stated < range.end;
-    });
+    place.facts.is_evaluator =
+        runtime && std::ranges::any_of(runtime->eval_ranges, [&](const python::CodeRange& range) {
+            return range.begin <= stated && stated < range.end;
+        });
     entry->second = add(std::move(place));
     return entry->second;
 }
 
-FileNames* NativeNames::names_of(process::InstanceId instance, const process::Mapping& mapping, const process::Binary& binary) {
+FileNames* NativeNames::names_of(process::InstanceId instance, const process::Mapping& mapping,
+                                 const process::Binary& binary) {
     auto& names = files_[binary.elf.get()];
     if (!names) {
-        const FrameKind kind = binary.python.is_python ? FrameKind::kInterpreter : FrameKind::kNative;
-        names = std::make_unique<FileNames>(binary.elf, std::string(base_name(mapping.file->path)), kind);
-        names->find_debug_files(mapping.file->path, debug_file_opener(table_.pid(instance), !binary.elf->build_id().empty()));
+        const FrameKind kind =
+            binary.python.is_python ? FrameKind::kInterpreter : FrameKind::kNative;
+        names = std::make_unique<FileNames>(binary.elf, std::string(base_name(mapping.file->path)),
+                                            kind);
+        names->find_debug_files(
+            mapping.file->path,
+            debug_file_opener(table_.pid(instance), !binary.elf->build_id().empty()));
     }
     return names.get();
 }
 
-PlaceId NativeNames::locate_jit(process::InstanceId instance, const process::Mapping& mapping, uint64_t address) {
+PlaceId NativeNames::locate_jit(process::InstanceId instance, const process::Mapping& mapping,
+                                uint64_t address) {
     Place place;
     place.facts.is_mapped = true;
     if (const auto name = jit_.lookup(table_, instance, {address})) {
-        // Code that CPython writes for -X perf stands for the call of the Python frame that it is named after.
+        // Code that CPython writes for -X perf stands for the call of the Python frame that it is
+        // named after.
         place.facts.is_interpreter = name->starts_with("py::");
         place.frames = {intern_jit(*name, base_name(mapping.file->path))};
     } else {
@@ -203,13 +224,16 @@ std::span<const FrameId> NativeNames::frames(PlaceId id) {
     } else {
         // The map may have been written since.
         const auto name = jit_.lookup(table_, place.jit_owner, {place.address.value});
-        place.frames = {name ? intern_jit(*name, "") : intern(FrameKind::kNative, symbolize::unknown_name(name.error()), "")};
+        place.frames = {
+            name ? intern_jit(*name, "")
+                 : intern(FrameKind::kNative, symbolize::unknown_name(name.error()), "")};
     }
     return place.frames;
 }
 
 FrameId NativeNames::intern_jit(std::string_view name, std::string_view module) {
-    return intern(name.starts_with("py::") ? FrameKind::kInterpreter : FrameKind::kNative, symbolize::demangle(name), module);
+    return intern(name.starts_with("py::") ? FrameKind::kInterpreter : FrameKind::kNative,
+                  symbolize::demangle(name), module);
 }
 
 FrameId NativeNames::intern(FrameKind kind, std::string_view function, std::string_view module) {

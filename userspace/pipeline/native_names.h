@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of native code: which file or JIT map an address of a process belongs to, and what its frames are called.
+// The names of native code: which file or JIT map an address of a process belongs to, and what its
+// frames are called.
 //
-//   locate()   while the process lives: the mapping, the file behind it, its debug file; JIT code is named at once
-//   frames()   any time later: symbols, source lines and inlined functions from the files, which stay open
+//   locate()   while the process lives: the mapping, the file behind it, its debug file; JIT code
+//   is named at once frames()   any time later: symbols, source lines and inlined functions from
+//   the files, which stay open
 //
-// Reading the debug information of a large library takes up to seconds. It waits for frames(), so that it never keeps the reader from
-// the ring. A place is a code address in a file, shared by all processes that run the file; what is known of it is read once.
+// Reading the debug information of a large library takes up to seconds. It waits for frames(), so
+// that it never keeps the reader from the ring. A place is a code address in a file, shared by all
+// processes that run the file; what is known of it is read once.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +41,8 @@ struct PlaceFacts {
     bool is_start_code = false;   // code of the C library
 };
 
-// The symbols and debug information of one file, read when they are first asked for. Bound to one thread.
+// The symbols and debug information of one file, read when they are first asked for. Bound to one
+// thread.
 class FileNames {
   public:
     FileNames(std::shared_ptr<const elf::ElfFile> file, std::string module, profile::FrameKind kind)
@@ -47,8 +51,10 @@ class FileNames {
     // path: where the target sees the file.
     void find_debug_files(const std::string& path, const symbolize::Opener& open);
     // Innermost first, at least one.
-    [[nodiscard]] std::vector<profile::FrameId> frames(StatedAddress address, profile::Profile& profile);
-    // Whether the instruction whose last byte is at `address` may be a call; true if that cannot be told.
+    [[nodiscard]] std::vector<profile::FrameId> frames(StatedAddress address,
+                                                       profile::Profile& profile);
+    // Whether the instruction whose last byte is at `address` may be a call; true if that cannot be
+    // told.
     [[nodiscard]] bool may_be_call(StatedAddress address) const;
 
   private:
@@ -66,13 +72,17 @@ class FileNames {
 
 class NativeNames {
   public:
-    NativeNames(profile::Profile& profile, const process::ProcessTable& table, process::BinaryCache& binaries)
+    NativeNames(profile::Profile& profile, const process::ProcessTable& table,
+                process::BinaryCache& binaries)
         : profile_(profile), table_(table), binaries_(binaries) {}
 
     // address: of the instruction that is executed, so for a caller its return address - 1.
     [[nodiscard]] PlaceId locate(process::InstanceId instance, uint64_t address);
-    [[nodiscard]] const PlaceFacts& facts(PlaceId place) const { return places_[place.value].facts; }
-    // Whether the byte after the place's address can be what a call returns to; true if that cannot be told.
+    [[nodiscard]] const PlaceFacts& facts(PlaceId place) const {
+        return places_[place.value].facts;
+    }
+    // Whether the byte after the place's address can be what a call returns to; true if that cannot
+    // be told.
     [[nodiscard]] bool may_be_call(PlaceId place) const;
     // Innermost first. Valid until the next call.
     [[nodiscard]] std::span<const profile::FrameId> frames(PlaceId place);
@@ -94,12 +104,17 @@ class NativeNames {
         std::vector<profile::FrameId> frames;  // empty: not asked for yet
     };
 
-    [[nodiscard]] PlaceId locate_in_file(process::InstanceId instance, const process::Mapping& mapping,
-                                         const std::shared_ptr<const process::Binary>& binary, uint64_t address);
-    [[nodiscard]] PlaceId locate_jit(process::InstanceId instance, const process::Mapping& mapping, uint64_t address);
-    [[nodiscard]] FileNames* names_of(process::InstanceId instance, const process::Mapping& mapping, const process::Binary& binary);
+    [[nodiscard]] PlaceId locate_in_file(process::InstanceId instance,
+                                         const process::Mapping& mapping,
+                                         const std::shared_ptr<const process::Binary>& binary,
+                                         uint64_t address);
+    [[nodiscard]] PlaceId locate_jit(process::InstanceId instance, const process::Mapping& mapping,
+                                     uint64_t address);
+    [[nodiscard]] FileNames* names_of(process::InstanceId instance, const process::Mapping& mapping,
+                                      const process::Binary& binary);
     [[nodiscard]] PlaceId add(Place place);
-    [[nodiscard]] profile::FrameId intern(profile::FrameKind kind, std::string_view function, std::string_view module);
+    [[nodiscard]] profile::FrameId intern(profile::FrameKind kind, std::string_view function,
+                                          std::string_view module);
     [[nodiscard]] profile::FrameId intern_jit(std::string_view name, std::string_view module);
 
     profile::Profile& profile_;

@@ -14,14 +14,19 @@ using profile::FrameId;
 using profile::FrameKind;
 using profile::StackId;
 
-size_t mix(uint64_t a, uint64_t b) { return (a * 0x9e3779b97f4a7c15ull) ^ (b + (a >> 29)); }
+size_t mix(uint64_t a, uint64_t b) {
+    return (a * 0x9e3779b97f4a7c15ull) ^ (b + (a >> 29));
+}
 
-// Whether a frame is the trampoline of a specialized class call (3.13+, code object "__init__" of file "__init__"), which CPython's own
-// readers skip: in the middle of a stack it has not reached its first traceable instruction. At the top that is a function just entered.
-bool is_class_call_trampoline(const python_frame& frame, const CodeObject& code, const python::Runtime& runtime) {
+// Whether a frame is the trampoline of a specialized class call (3.13+, code object "__init__" of
+// file "__init__"), which CPython's own readers skip: in the middle of a stack it has not reached
+// its first traceable instruction. At the top that is a function just entered.
+bool is_class_call_trampoline(const python_frame& frame, const CodeObject& code,
+                              const python::Runtime& runtime) {
     const int64_t offset = static_cast<int64_t>(frame.word1) >> PYTHON_FRAME_OFFSET_SHIFT;
-    return (frame.word1 & PYTHON_FRAME_KIND_MASK) != PYTHON_FRAME_GENERATOR && runtime.layout.frame_style == FRAME_STYLE_INTERPRETER &&
-           offset >= 0 && offset < 2 * int64_t{code.first_traceable} && code.file == "__init__";
+    return (frame.word1 & PYTHON_FRAME_KIND_MASK) != PYTHON_FRAME_GENERATOR &&
+           runtime.layout.frame_style == FRAME_STYLE_INTERPRETER && offset >= 0 &&
+           offset < 2 * int64_t{code.first_traceable} && code.file == "__init__";
 }
 
 // The links of a chain in the merge's terms; frames[i] tells which raw link stands behind link i.
@@ -30,7 +35,9 @@ struct PythonChain {
     std::vector<const python_frame*> frames;
 };
 
-uint32_t kind_of(const python_frame& frame) { return frame.word1 & PYTHON_FRAME_KIND_MASK; }
+uint32_t kind_of(const python_frame& frame) {
+    return frame.word1 & PYTHON_FRAME_KIND_MASK;
+}
 
 PythonChain to_chain(const std::vector<python_frame>& raw, const python::Runtime& runtime) {
     using Kind = profile::PythonLink::Kind;
@@ -43,7 +50,8 @@ PythonChain to_chain(const std::vector<python_frame>& raw, const python::Runtime
                 break;
             case PYTHON_FRAME_ENTRY:
                 // With boundaries the entry mark is redundant: the boundary follows.
-                link.kind = runtime.layout.boundary_style == BOUNDARY_EVERY_FRAME ? Kind::kLast : Kind::kFrame;
+                link.kind = runtime.layout.boundary_style == BOUNDARY_EVERY_FRAME ? Kind::kLast
+                                                                                  : Kind::kFrame;
                 break;
             default:
                 link.kind = Kind::kFrame;
@@ -60,8 +68,9 @@ size_t StackResolver::StackKeyHash::operator()(const StackKey& key) const noexce
     return mix(mix(key.kernel, key.native), mix(key.python, key.instance));
 }
 
-StackResolver::StackResolver(profile::Profile& profile, StackStore& store, const process::ProcessTable& table,
-                             process::BinaryCache& binaries, const ProcessPublisher& publisher, NativeFrames native_frames)
+StackResolver::StackResolver(profile::Profile& profile, StackStore& store,
+                             const process::ProcessTable& table, process::BinaryCache& binaries,
+                             const ProcessPublisher& publisher, NativeFrames native_frames)
     : profile_(profile),
       store_(store),
       table_(table),
@@ -79,7 +88,8 @@ ResolvedId StackResolver::resolve(const sample_record& sample, process::Instance
     const auto* native = store_.native(sample.native_hash);
     const auto* python = store_.python(sample.python_hash);
     bool complete = true;
-    if ((sample.kernel_hash != 0 && kernel == nullptr) || (sample.native_hash != 0 && native == nullptr) ||
+    if ((sample.kernel_hash != 0 && kernel == nullptr) ||
+        (sample.native_hash != 0 && native == nullptr) ||
         (sample.python_hash != 0 && python == nullptr)) {
         ++totals_.missing_parts;
         complete = false;
@@ -91,9 +101,13 @@ ResolvedId StackResolver::resolve(const sample_record& sample, process::Instance
     }
     const NativeStack native_stack = native != nullptr ? locate(*native, instance) : NativeStack{};
     static const std::vector<python_frame> kNoPython;
-    if (!append_merged(sample, instance, native_stack, python != nullptr ? *python : kNoPython, levels)) complete = false;
-    if (sample.python_outcome == PYTHON_TRUNCATED) levels.push_back({.frame = marker("[truncated: deeper Python frames]")});
-    if (sample.native_outcome == NATIVE_TRUNCATED) levels.push_back({.frame = marker("[truncated: deeper native frames]")});
+    if (!append_merged(sample, instance, native_stack, python != nullptr ? *python : kNoPython,
+                       levels))
+        complete = false;
+    if (sample.python_outcome == PYTHON_TRUNCATED)
+        levels.push_back({.frame = marker("[truncated: deeper Python frames]")});
+    if (sample.native_outcome == NATIVE_TRUNCATED)
+        levels.push_back({.frame = marker("[truncated: deeper native frames]")});
     if (levels.empty()) levels.push_back({.frame = marker("[no stack]")});
 
     const ResolvedId id{static_cast<uint32_t>(resolved_.size())};
@@ -102,15 +116,18 @@ ResolvedId StackResolver::resolve(const sample_record& sample, process::Instance
     return id;
 }
 
-// Native frames up to where they stop to be believable: a frame pointer that was only guessed may lead to what is no code.
-StackResolver::NativeStack StackResolver::locate(const std::vector<native_frame>& frames, process::InstanceId instance) {
+// Native frames up to where they stop to be believable: a frame pointer that was only guessed may
+// lead to what is no code.
+StackResolver::NativeStack StackResolver::locate(const std::vector<native_frame>& frames,
+                                                 process::InstanceId instance) {
     NativeStack stack;
     bool after_guess = false;  // a frame nearer to the leaf was left by a guess
     bool by_guess = false;     // this frame was reached by one
     for (const native_frame& frame : frames) {
         const bool is_exact = (frame.cfa & NATIVE_PC_EXACT) != 0;
         const PlaceId place = native_names_.locate(instance, is_exact ? frame.pc : frame.pc - 1);
-        const bool is_code = native_names_.facts(place).is_mapped && (!by_guess || is_exact || native_names_.may_be_call(place));
+        const bool is_code = native_names_.facts(place).is_mapped &&
+                             (!by_guess || is_exact || native_names_.may_be_call(place));
         if (after_guess && !is_code) {
             ++totals_.guessed_tails;
             break;
@@ -118,13 +135,16 @@ StackResolver::NativeStack StackResolver::locate(const std::vector<native_frame>
         by_guess = (frame.cfa & NATIVE_FROM_GUESS) != 0;
         after_guess = after_guess || by_guess;
         stack.places.push_back(place);
-        stack.links.push_back({by_guess ? 0 : frame.cfa & ~NATIVE_CFA_FLAGS, native_names_.facts(place).is_evaluator});
+        stack.links.push_back({by_guess ? 0 : frame.cfa & ~NATIVE_CFA_FLAGS,
+                               native_names_.facts(place).is_evaluator});
     }
     return stack;
 }
 
-bool StackResolver::append_merged(const sample_record& sample, process::InstanceId instance, const NativeStack& native,
-                                  const std::vector<python_frame>& python, std::vector<Level>& levels) {
+bool StackResolver::append_merged(const sample_record& sample, process::InstanceId instance,
+                                  const NativeStack& native,
+                                  const std::vector<python_frame>& python,
+                                  std::vector<Level>& levels) {
     const ProcessPublisher::Attachment attached = publisher_.attachment(instance);
     PythonChain chain;
     if (attached.runtime) chain = to_chain(python, *attached.runtime);
@@ -139,8 +159,12 @@ bool StackResolver::append_merged(const sample_record& sample, process::Instance
     bool complete = true;
     size_t next_evaluator = 0;
     const auto append_evaluators = [&](size_t position) {
-        for (; next_evaluator < merged.evaluators.size() && merged.evaluators[next_evaluator].position == position; ++next_evaluator) {
-            if (native_frames_ == NativeFrames::kAll) levels.push_back({.place = native.places[merged.evaluators[next_evaluator].native], .is_replaced = true});
+        for (; next_evaluator < merged.evaluators.size() &&
+               merged.evaluators[next_evaluator].position == position;
+             ++next_evaluator) {
+            if (native_frames_ == NativeFrames::kAll)
+                levels.push_back({.place = native.places[merged.evaluators[next_evaluator].native],
+                                  .is_replaced = true});
         }
     };
     for (size_t i = 0; i < merged.links.size(); ++i) {
@@ -149,18 +173,22 @@ bool StackResolver::append_merged(const sample_record& sample, process::Instance
         if (link.is_python) {
             const python_frame& frame = *chain.frames[link.index];
             const CodeObject* code = code_of(frame, sample, instance, attached);
-            if (link.index > 0 && code != nullptr && is_class_call_trampoline(frame, *code, *attached.runtime)) continue;
+            if (link.index > 0 && code != nullptr &&
+                is_class_call_trampoline(frame, *code, *attached.runtime))
+                continue;
             levels.push_back({.frame = python_frame_id(frame, code, *attached.runtime)});
             complete = complete && code != nullptr;
         } else if (native_frames_ != NativeFrames::kNone) {
             const PlaceId place = native.places[link.index];
-            if (!folds_interpreter || !native_names_.facts(place).is_interpreter) levels.push_back({.place = place});
+            if (!folds_interpreter || !native_names_.facts(place).is_interpreter)
+                levels.push_back({.place = place});
         }
     }
     append_evaluators(merged.links.size());
     if (!folds_interpreter) return complete;
 
-    // What starts a thread (_start, clone3, the C library's code between them and main) says nothing about a Python program.
+    // What starts a thread (_start, clone3, the C library's code between them and main) says
+    // nothing about a Python program.
     const bool reached_start = sample.native_outcome == NATIVE_COMPLETE;
     for (size_t i = merged.links.size(); i > 0 && !merged.links[i - 1].is_python; --i) {
         const uint32_t index = merged.links[i - 1].index;
@@ -183,9 +211,11 @@ StackId StackResolver::stack(ResolvedId id) {
             stack = profile_.stacks.push(stack, level.frame);
             continue;
         }
-        const std::span<const FrameId> frames = native_names_.frames(level.place);  // innermost first
+        const std::span<const FrameId> frames =
+            native_names_.frames(level.place);  // innermost first
         const size_t shown_from = level.is_replaced ? frames.size() - 1 : 0;
-        for (size_t inlined = frames.size(); inlined-- > shown_from;) stack = profile_.stacks.push(stack, frames[inlined]);
+        for (size_t inlined = frames.size(); inlined-- > shown_from;)
+            stack = profile_.stacks.push(stack, frames[inlined]);
     }
     resolved.stack = stack;
     resolved.levels = {};
@@ -201,19 +231,24 @@ FrameId StackResolver::kernel_frame(uint64_t address) {
             loaded ? std::move(*loaded) : symbolize::KernelSymbols::parse(""));
     }
     const auto symbol = kernel_symbols_->lookup(address);
-    entry->second = symbol ? intern(FrameKind::kKernel, symbol->name, symbol->module)
-                           : intern(FrameKind::kKernel, symbolize::unknown_name(symbol.error()), "");
+    entry->second = symbol
+                        ? intern(FrameKind::kKernel, symbol->name, symbol->module)
+                        : intern(FrameKind::kKernel, symbolize::unknown_name(symbol.error()), "");
     return entry->second;
 }
 
-const CodeObject* StackResolver::code_of(const python_frame& frame, const sample_record& sample, process::InstanceId instance,
+const CodeObject* StackResolver::code_of(const python_frame& frame, const sample_record& sample,
+                                         process::InstanceId instance,
                                          const ProcessPublisher::Attachment& python) {
     const Identity identity{sample.space.tgid, sample.space.generation};
     const CodeObject* known = store_.code(identity, frame.word0, sample.time_ns);
-    if (known != nullptr && known->has_name && known->has_file && known->has_line_table) return known;
+    if (known != nullptr && known->has_name && known->has_file && known->has_line_table)
+        return known;
     if (!table_.alive(instance)) return known;
     const uint32_t pid = sample.space.tgid;
-    const auto read = [pid](uint64_t address, void* to, size_t bytes) { return sys::read_memory(pid, address, to, bytes); };
+    const auto read = [pid](uint64_t address, void* to, size_t bytes) {
+        return sys::read_memory(pid, address, to, bytes);
+    };
     const uint64_t code_type = (python.runtime->code_type + python.bias).value;
     const auto live = python::read_code(read, python.runtime->layout, code_type, frame.word0);
     if (!live) return known;
@@ -233,21 +268,25 @@ const CodeObject* StackResolver::code_of(const python_frame& frame, const sample
     return store_.code(identity, frame.word0, sample.time_ns);
 }
 
-FrameId StackResolver::python_frame_id(const python_frame& frame, const CodeObject* code, const python::Runtime& runtime) {
+FrameId StackResolver::python_frame_id(const python_frame& frame, const CodeObject* code,
+                                       const python::Runtime& runtime) {
     if (code == nullptr) {
         ++totals_.undefined_frames;
         return intern(FrameKind::kPython, "[unknown: code object not captured]", "");
     }
     profile::Frame named;
     named.kind = FrameKind::kPython;
-    named.function = profile_.strings.intern(code->has_name ? code->name : "[unknown: name not readable]");
+    named.function =
+        profile_.strings.intern(code->has_name ? code->name : "[unknown: name not readable]");
     named.file = profile_.strings.intern(code->has_file ? code->file : "");
     named.first_line = static_cast<uint32_t>(std::max(code->first_line, 0));
     named.line = named.first_line;
     if (code->has_line_table) {
-        const auto offset = static_cast<int32_t>(static_cast<int64_t>(frame.word1) >> PYTHON_FRAME_OFFSET_SHIFT);
-        const python::Location location = python::displayed_location(runtime.version.major, runtime.version.minor, code->line_table,
-                                                                     code->first_line, offset);
+        const auto offset =
+            static_cast<int32_t>(static_cast<int64_t>(frame.word1) >> PYTHON_FRAME_OFFSET_SHIFT);
+        const python::Location location =
+            python::displayed_location(runtime.version.major, runtime.version.minor,
+                                       code->line_table, code->first_line, offset);
         named.line = static_cast<uint32_t>(std::max(location.line, 0));
     }
     return profile_.frames.intern(named);
@@ -261,6 +300,8 @@ FrameId StackResolver::intern(FrameKind kind, std::string_view function, std::st
     return profile_.frames.intern(frame);
 }
 
-FrameId StackResolver::marker(std::string_view text) { return intern(FrameKind::kMarker, text, ""); }
+FrameId StackResolver::marker(std::string_view text) {
+    return intern(FrameKind::kMarker, text, "");
+}
 
 }  // namespace pyebpf::pipeline

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns the raw parts of a sample into one named stack, in two steps:
 //
-//   resolve()   at once: places Python runs among native frames (profile/merge.h) and takes from the living process what only it knows
-//   stack()     later: names native frames (pipeline/native_names.h) and interns the stack
+//   resolve()   at once: places Python runs among native frames (profile/merge.h) and takes from
+//   the living process what only it knows stack()     later: names native frames
+//   (pipeline/native_names.h) and interns the stack
 //
 // Each distinct stack is resolved once, each distinct frame named once.
 #pragma once
@@ -29,17 +30,20 @@ namespace pyebpf::pipeline {
 // Which native frames a stack shows.
 enum class NativeFrames {
     kAll,         // every frame, also the evaluators that run Python frames
-    kExtensions,  // those of the interpreter itself and of the C library's start-up code are left out where Python frames stand for them
+    kExtensions,  // those of the interpreter itself and of the C library's start-up code are left
+                  // out where Python frames stand for them
     kNone,        // Python and kernel frames only
 };
 
 struct ResolverTotals {
     uint64_t merges = 0;
     uint64_t merges_verified = 0;  // all boundaries found their native frame, and the reverse
-    uint64_t undefined_frames = 0; // Python frames (of distinct stacks) whose code object was never defined
-    uint64_t code_read_late = 0;   // code objects that were read from the live process
-    uint64_t missing_parts = 0;    // samples whose stack part was lost
-    uint64_t guessed_tails = 0;    // stacks whose root side was left out: a guess led to what is no code
+    uint64_t undefined_frames =
+        0;  // Python frames (of distinct stacks) whose code object was never defined
+    uint64_t code_read_late = 0;  // code objects that were read from the live process
+    uint64_t missing_parts = 0;   // samples whose stack part was lost
+    uint64_t guessed_tails =
+        0;  // stacks whose root side was left out: a guess led to what is no code
 };
 
 // A stack whose native frames have no names yet.
@@ -48,7 +52,8 @@ using ResolvedId = Id<struct ResolvedTag>;
 class StackResolver {
   public:
     StackResolver(profile::Profile& profile, StackStore& store, const process::ProcessTable& table,
-                  process::BinaryCache& binaries, const ProcessPublisher& publisher, NativeFrames native_frames);
+                  process::BinaryCache& binaries, const ProcessPublisher& publisher,
+                  NativeFrames native_frames);
     ~StackResolver();
 
     // The stack of a sample of an instance.
@@ -66,11 +71,13 @@ class StackResolver {
     struct StackKeyHash {
         size_t operator()(const StackKey& key) const noexcept;
     };
-    // One level of a stack: a frame, or native code that becomes one or more frames when it is named.
+    // One level of a stack: a frame, or native code that becomes one or more frames when it is
+    // named.
     struct Level {
         profile::FrameId frame;
         PlaceId place;  // if frame is not valid
-        bool is_replaced = false;  // an evaluator, for whose inlined functions the Python frame stands
+        bool is_replaced =
+            false;  // an evaluator, for whose inlined functions the Python frame stands
     };
     struct Resolved {
         std::vector<Level> levels;  // leaf first; empty once it is interned
@@ -81,16 +88,24 @@ class StackResolver {
         std::vector<profile::NativeLink> links;
     };
 
-    [[nodiscard]] NativeStack locate(const std::vector<native_frame>& frames, process::InstanceId instance);
+    [[nodiscard]] NativeStack locate(const std::vector<native_frame>& frames,
+                                     process::InstanceId instance);
     // The levels of native and Python frames. False if a code object is not known yet.
-    [[nodiscard]] bool append_merged(const sample_record& sample, process::InstanceId instance, const NativeStack& native,
-                                     const std::vector<python_frame>& python, std::vector<Level>& levels);
+    [[nodiscard]] bool append_merged(const sample_record& sample, process::InstanceId instance,
+                                     const NativeStack& native,
+                                     const std::vector<python_frame>& python,
+                                     std::vector<Level>& levels);
     [[nodiscard]] profile::FrameId kernel_frame(uint64_t address);
-    // The code object of a frame; if the kernel side did not define it, from the live process. Null if that failed too.
-    [[nodiscard]] const CodeObject* code_of(const python_frame& frame, const sample_record& sample, process::InstanceId instance,
+    // The code object of a frame; if the kernel side did not define it, from the live process. Null
+    // if that failed too.
+    [[nodiscard]] const CodeObject* code_of(const python_frame& frame, const sample_record& sample,
+                                            process::InstanceId instance,
                                             const ProcessPublisher::Attachment& python);
-    [[nodiscard]] profile::FrameId python_frame_id(const python_frame& frame, const CodeObject* code, const python::Runtime& runtime);
-    [[nodiscard]] profile::FrameId intern(profile::FrameKind kind, std::string_view function, std::string_view module);
+    [[nodiscard]] profile::FrameId python_frame_id(const python_frame& frame,
+                                                   const CodeObject* code,
+                                                   const python::Runtime& runtime);
+    [[nodiscard]] profile::FrameId intern(profile::FrameKind kind, std::string_view function,
+                                          std::string_view module);
     [[nodiscard]] profile::FrameId marker(std::string_view text);
 
     profile::Profile& profile_;

@@ -26,9 +26,14 @@ std::shared_ptr<const elf::ElfFile> own_file() {
 bool are_equal(const std::vector<elf::UnwindTable>& a, const std::vector<elf::UnwindTable>& b) {
     if (a.size() != b.size()) return false;
     for (size_t i = 0; i < a.size(); ++i) {
-        if (a[i].first_page != b[i].first_page || a[i].index != b[i].index || a[i].rows != b[i].rows) return false;
-        if (a[i].rules.size() != b[i].rules.size() || a[i].statistics.rows != b[i].statistics.rows) return false;
-        if (std::memcmp(a[i].rules.data(), b[i].rules.data(), a[i].rules.size() * sizeof(unwind_rule)) != 0) return false;
+        if (a[i].first_page != b[i].first_page || a[i].index != b[i].index ||
+            a[i].rows != b[i].rows)
+            return false;
+        if (a[i].rules.size() != b[i].rules.size() || a[i].statistics.rows != b[i].statistics.rows)
+            return false;
+        if (std::memcmp(a[i].rules.data(), b[i].rules.data(),
+                        a[i].rules.size() * sizeof(unwind_rule)) != 0)
+            return false;
     }
     return true;
 }
@@ -50,7 +55,8 @@ class TableCacheTest : public testing::Test {
     [[nodiscard]] std::string cache_folder() const { return folder_ / "a" / "b"; }
     [[nodiscard]] fs::path only_entry() const {
         std::vector<fs::path> entries;
-        for (const auto& entry : fs::directory_iterator(cache_folder())) entries.push_back(entry.path());
+        for (const auto& entry : fs::directory_iterator(cache_folder()))
+            entries.push_back(entry.path());
         EXPECT_EQ(entries.size(), 1u);
         return entries.at(0);
     }
@@ -80,7 +86,8 @@ TEST_F(TableCacheTest, RefusesEveryDamage) {
     std::mt19937 random(1);
     for (int i = 0; i < 300; ++i) {
         std::vector<uint8_t> bad = good;
-        bad[i < 100 ? static_cast<size_t>(i) : random() % bad.size()] ^= static_cast<uint8_t>(1u << random() % 8);
+        bad[i < 100 ? static_cast<size_t>(i) : random() % bad.size()] ^=
+            static_cast<uint8_t>(1u << random() % 8);
         if (i >= 20 && i < 24) continue;  // the reserved word of the header
         EXPECT_FALSE(read_entry(file_->build_id(), bad).has_value()) << i;
     }
@@ -157,7 +164,8 @@ TEST_F(TableCacheTest, DeletesTheOldestWhenItGrowsTooLarge) {
     ASSERT_TRUE(TableCache::open(cache_folder(), 8000).has_value());
     EXPECT_TRUE(fs::exists(fs::path(cache_folder()) / "0"));
     ASSERT_TRUE(TableCache::open(cache_folder(), 4000).has_value());
-    for (int i = 0; i < 8; ++i) EXPECT_EQ(fs::exists(fs::path(cache_folder()) / std::to_string(i)), i >= 5) << i;
+    for (int i = 0; i < 8; ++i)
+        EXPECT_EQ(fs::exists(fs::path(cache_folder()) / std::to_string(i)), i >= 5) << i;
 }
 
 }  // namespace

@@ -34,9 +34,11 @@ std::vector<std::shared_ptr<const elf::ElfFile>> some_files() {
     return files;
 }
 
-// Asks for the tables of the files and waits until all are reported; returns them in the order of the files.
-std::vector<std::shared_ptr<const PlacedTables>> build(SlabMemory& memory, const std::vector<std::shared_ptr<const elf::ElfFile>>& files,
-                                                       UnwindTableTotals& totals) {
+// Asks for the tables of the files and waits until all are reported; returns them in the order of
+// the files.
+std::vector<std::shared_ptr<const PlacedTables>> build(
+    SlabMemory& memory, const std::vector<std::shared_ptr<const elf::ElfFile>>& files,
+    UnwindTableTotals& totals) {
     std::mutex mutex;
     std::multiset<const elf::ElfFile*> reported;
     std::promise<void> done;
@@ -80,9 +82,14 @@ TEST(UnwindTables, PlacesEveryFileOnceAndWhole) {
             EXPECT_EQ(place.first_page, table.first_page);
             ASSERT_EQ(place.pages, table.index.size());
             EXPECT_TRUE(places.insert({place.slab, place.index_base}).second);
-            EXPECT_EQ(std::memcmp(words + place.index_base, table.index.data(), table.index.size() * 4), 0);
-            EXPECT_EQ(std::memcmp(words + place.rows_base, table.rows.data(), table.rows.size() * 2), 0);
-            EXPECT_EQ(std::memcmp(words + place.rules_base, table.rules.data(), table.rules.size() * sizeof(unwind_rule)), 0);
+            EXPECT_EQ(
+                std::memcmp(words + place.index_base, table.index.data(), table.index.size() * 4),
+                0);
+            EXPECT_EQ(
+                std::memcmp(words + place.rows_base, table.rows.data(), table.rows.size() * 2), 0);
+            EXPECT_EQ(std::memcmp(words + place.rules_base, table.rules.data(),
+                                  table.rules.size() * sizeof(unwind_rule)),
+                      0);
         }
     }
 }

@@ -38,7 +38,8 @@ TEST(JitNames, ReadsThePerfMapOfTheTarget) {
     ASSERT_TRUE(status.has_value());
     const uint32_t pid = innermost_pid(*status);
     ASSERT_NE(pid, 0u);
-    const process::InstanceId instance = table.find(static_cast<uint32_t>(getpid()), UINT64_MAX - 1);
+    const process::InstanceId instance =
+        table.find(static_cast<uint32_t>(getpid()), UINT64_MAX - 1);
     ASSERT_TRUE(instance.valid());
     const std::string path = "/tmp/perf-" + std::to_string(pid) + ".map";
     std::filesystem::remove(path);
@@ -58,7 +59,8 @@ TEST(JitNames, ReadsThePerfMapOfTheTarget) {
     EXPECT_EQ(outside.error(), symbolize::NoName::kOutsideJitMap);
 
     // Older than the process: of an earlier one with this pid.
-    std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 3650));
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 3650));
     JitNames stale;
     EXPECT_FALSE(stale.lookup(table, instance, {0x7000}).has_value());
     std::filesystem::remove(path);
