@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The one place for differences between kernels: each function hides one, and names the versions. */
+/* The one place for differences between kernels: each function hides one, and names the versions.
+ */
 #pragma once
 
 #include "bpf/platform.bpf.h"
@@ -10,16 +11,17 @@
 struct task_facts {
     __u64 generation; /* see struct process_identity */
     __u64 thread_pointer;
-    __u64 stack; /* kernel stack, lowest address */
+    __u64 stack;           /* kernel stack, lowest address */
     __u32 has_user_memory; /* not a kernel thread, and not past exit_mm() */
 };
 
-#define READ_TASK_FACTS(read, task, facts)                                                                        \
-    do {                                                                                                          \
-        (facts)->generation = read((task), group_leader, start_boottime) + read((task), self_exec_id);            \
-        (facts)->thread_pointer = TASK_THREAD_POINTER(read, task);                                                \
-        (facts)->stack = (__u64)read((task), stack);                                                              \
-        (facts)->has_user_memory = !(read((task), flags) & PF_KTHREAD) && read((task), mm);                       \
+#define READ_TASK_FACTS(read, task, facts)                                                  \
+    do {                                                                                    \
+        (facts)->generation =                                                               \
+            read((task), group_leader, start_boottime) + read((task), self_exec_id);        \
+        (facts)->thread_pointer = TASK_THREAD_POINTER(read, task);                          \
+        (facts)->stack = (__u64)read((task), stack);                                        \
+        (facts)->has_user_memory = !(read((task), flags) & PF_KTHREAD) && read((task), mm); \
     } while (0)
 
 #if defined(__TARGET_ARCH_x86)
@@ -28,7 +30,8 @@ struct task_facts {
 #define TASK_THREAD_POINTER(read, task) read((task), thread.uw.tp_value)
 #endif
 
-/* 5.11 has bpf_get_current_task_btf(), whose result is read with plain loads; 5.10 needs a helper call per field. */
+/* 5.11 has bpf_get_current_task_btf(), whose result is read with plain loads; 5.10 needs a helper
+ * call per field. */
 static __always_inline void read_task_facts(struct task_facts *facts)
 {
     struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -37,8 +40,9 @@ static __always_inline void read_task_facts(struct task_facts *facts)
 }
 
 /*
- * User registers of the current task while it is in the kernel: saved at the top of its kernel stack. 5.15 has a helper that knows where;
- * before, THREAD_SIZE is 16 KiB on x86-64 (arch/x86/include/asm/page_64_types.h) and nothing is above the registers.
+ * User registers of the current task while it is in the kernel: saved at the top of its kernel
+ * stack. 5.15 has a helper that knows where; before, THREAD_SIZE is 16 KiB on x86-64
+ * (arch/x86/include/asm/page_64_types.h) and nothing is above the registers.
  */
 static __always_inline const struct pt_regs *saved_user_registers(__u64 kernel_stack)
 {

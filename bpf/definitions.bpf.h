@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Copies the names and the location table of a code object, so that a process that has ended keeps its names. Bounded: what is longer
- * is cut (the lengths tell), what cannot be read is left out and completed by user space while the process lives.
+ * Copies the names and the location table of a code object, so that a process that has ended keeps
+ * its names. Bounded: what is longer is cut (the lengths tell), what cannot be read is left out and
+ * completed by user space while the process lives.
  */
 #pragma once
 
@@ -21,9 +22,11 @@ static __always_inline __u32 head_u32(const __u8 *head, __u16 offset)
     return offset > CODE_HEAD_BYTES - 4 ? 0 : *(const __u32 *)(head + offset);
 }
 
-/* Appends at most limit bytes of [address, address + bytes) at text[*used]. limit is a constant power of two. */
-static __always_inline void append_text(struct definition_scratch *scratch, __u32 *used, struct stored_text *text,
-                                        __u64 address, __u64 bytes, __u32 limit, __u32 encoding)
+/* Appends at most limit bytes of [address, address + bytes) at text[*used]. limit is a constant
+ * power of two. */
+static __always_inline void append_text(struct definition_scratch *scratch, __u32 *used,
+                                        struct stored_text *text, __u64 address, __u64 bytes,
+                                        __u32 limit, __u32 encoding)
 {
     __u32 at = *used, take = bytes < limit ? bytes : limit;
 
@@ -42,11 +45,13 @@ static __always_inline void append_text(struct definition_scratch *scratch, __u3
 }
 
 /*
- * Copies the head of a str (in Python 2: of a byte string), with its length, cached hash and state, to scratch->header. In debug and
- * free-threaded builds these come later, as the object's own head is longer.
+ * Copies the head of a str (in Python 2: of a byte string), with its length, cached hash and state,
+ * to scratch->header. In debug and free-threaded builds these come later, as the object's own head
+ * is longer.
  */
 #define STRING_HEAD_BYTES 64
-static __always_inline int read_string_head(struct definition_scratch *scratch, const struct python_layout *layout, __u64 object)
+static __always_inline int read_string_head(struct definition_scratch *scratch,
+                                            const struct python_layout *layout, __u64 object)
 {
     __u32 bytes = layout->text.is_bytes ? layout->object.var_size + 16 : layout->text.state + 8;
 
@@ -59,8 +64,9 @@ static __always_inline int read_string_head(struct definition_scratch *scratch, 
 }
 
 /* A str (or, in Python 2, a byte string). */
-static __always_inline void append_string(struct definition_scratch *scratch, const struct python_layout *layout,
-                                          __u32 *used, struct stored_text *text, __u64 object)
+static __always_inline void append_string(struct definition_scratch *scratch,
+                                          const struct python_layout *layout, __u32 *used,
+                                          struct stored_text *text, __u64 object)
 {
     __u32 state, width, encoding = TEXT_BYTES;
     __u64 length, data;
@@ -106,8 +112,9 @@ static __always_inline void append_string(struct definition_scratch *scratch, co
     append_text(scratch, used, text, data, length * width, MAX_NAME_BYTES, encoding);
 }
 
-static __always_inline void append_bytes(struct definition_scratch *scratch, const struct python_layout *layout,
-                                         __u32 *used, struct stored_text *text, __u64 object)
+static __always_inline void append_bytes(struct definition_scratch *scratch,
+                                         const struct python_layout *layout, __u32 *used,
+                                         struct stored_text *text, __u64 object)
 {
     __u64 length;
 
@@ -119,14 +126,16 @@ static __always_inline void append_bytes(struct definition_scratch *scratch, con
     if (length > (1u << 28))
         return;
     text->length = length;
-    append_text(scratch, used, text, object + layout->text.bytes_data, length, MAX_TABLE_BYTES, TEXT_BYTES);
+    append_text(scratch, used, text, object + layout->text.bytes_data, length, MAX_TABLE_BYTES,
+                TEXT_BYTES);
 }
 
 /*
  * How likely another code object is built at the address of this one while we record.
  *
- * Functions of files live as long as their module. What runs once is freed at its end: the bodies of modules and classes. What was made by
- * exec() or eval() comes and goes as the program pleases. A changed address is noticed by the fingerprint of the object there.
+ * Functions of files live as long as their module. What runs once is freed at its end: the bodies
+ * of modules and classes. What was made by exec() or eval() comes and goes as the program pleases.
+ * A changed address is noticed by the fingerprint of the object there.
  */
 enum code_lifetime {
     CODE_LASTING = 0,
@@ -144,27 +153,33 @@ static __always_inline enum code_lifetime code_lifetime(const struct definition_
 
     barrier_var(at);
     if (record->file.stored >= 4 && at <= MAX_NAME_BYTES && scratch->text[at] == '<' &&
-        !(scratch->text[at + 1] == 'f' && scratch->text[at + 2] == 'r' && scratch->text[at + 3] == 'o')) /* "<frozen …>" */
+        !(scratch->text[at + 1] == 'f' && scratch->text[at + 2] == 'r' &&
+          scratch->text[at + 3] == 'o')) /* "<frozen …>" */
         return CODE_GENERATED;
     return record->code_flags & CO_OPTIMIZED ? CODE_LASTING : CODE_RUNS_ONCE;
 }
 
-/* Length and cached hash of a string (the hash stands behind the length in str and in 2.7's string alike). */
-static __always_inline __u64 string_fingerprint(struct definition_scratch *scratch, const struct python_layout *layout, __u64 object)
+/* Length and cached hash of a string (the hash stands behind the length in str and in 2.7's string
+ * alike). */
+static __always_inline __u64 string_fingerprint(struct definition_scratch *scratch,
+                                                const struct python_layout *layout, __u64 object)
 {
     __u16 length = layout->text.is_bytes ? layout->object.var_size : layout->text.length;
 
     if (read_string_head(scratch, layout, object))
         return 0;
-    return hash_step(head_u64(scratch->header, length & 63), head_u64(scratch->header, (length + 8) & 63));
+    return hash_step(head_u64(scratch->header, length & 63),
+                     head_u64(scratch->header, (length + 8) & 63));
 }
 
 /*
- * Tells the code object at an address from others that were or will be there. Never 0. Names are hashed when they are interned, which names of
- * code objects are; a file name's hash may be missing, its last characters are taken too. Uses scratch->object and scratch->header.
+ * Tells the code object at an address from others that were or will be there. Never 0. Names are
+ * hashed when they are interned, which names of code objects are; a file name's hash may be
+ * missing, its last characters are taken too. Uses scratch->object and scratch->header.
  */
-static __always_inline __u64 code_fingerprint(struct definition_scratch *scratch, const struct python_layout *layout,
-                                              __u64 code, enum code_lifetime lifetime)
+static __always_inline __u64 code_fingerprint(struct definition_scratch *scratch,
+                                              const struct python_layout *layout, __u64 code,
+                                              enum code_lifetime lifetime)
 {
     const __u8 *head = scratch->object;
     __u32 bytes = layout->code.read_bytes;
@@ -176,14 +191,21 @@ static __always_inline __u64 code_fingerprint(struct definition_scratch *scratch
     if (read_user(scratch->object, bytes, code))
         return 1;
     file = head_u64(head, layout->code.file_name);
-    hash = hash_step(head_u64(head, layout->code.line_table), head_u32(head, layout->code.first_line));
+    hash =
+        hash_step(head_u64(head, layout->code.line_table), head_u32(head, layout->code.first_line));
     hash = hash_step(hash_step(hash, file), head_u64(head, layout->code.name));
     if (lifetime == CODE_GENERATED) {
-        hash = hash_step(hash, string_fingerprint(scratch, layout, head_u64(head, layout->code.name)));
+        hash =
+            hash_step(hash, string_fingerprint(scratch, layout, head_u64(head, layout->code.name)));
         hash = hash_step(hash, string_fingerprint(scratch, layout, file));
-        length = head_u64(scratch->header, (layout->text.is_bytes ? layout->object.var_size : layout->text.length) & 63);
+        length =
+            head_u64(scratch->header,
+                     (layout->text.is_bytes ? layout->object.var_size : layout->text.length) & 63);
         if (length >= sizeof(tail) && length < (1u << 28) &&
-            !read_user_u64(&tail, file + (layout->text.is_bytes ? layout->text.bytes_data : layout->text.ascii_data) + length - sizeof(tail)))
+            !read_user_u64(
+                &tail,
+                file + (layout->text.is_bytes ? layout->text.bytes_data : layout->text.ascii_data) +
+                    length - sizeof(tail)))
             hash = hash_step(hash, tail);
     }
     return hash_finish(hash);
@@ -213,8 +235,9 @@ static __always_inline enum definition_result define_code(struct definition_scra
     if (head_u64(head, layout->object.type) != code_type)
         return DEFINITION_INVALID;
 
-    name = layout->code.qualified_name == LAYOUT_ABSENT ? head_u64(head, layout->code.name)
-                                                        : head_u64(head, layout->code.qualified_name);
+    name = layout->code.qualified_name == LAYOUT_ABSENT
+               ? head_u64(head, layout->code.name)
+               : head_u64(head, layout->code.qualified_name);
     record->code = code;
     record->name_address = name;
     record->file_address = head_u64(head, layout->code.file_name);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Unwinds the user stack of the interrupted thread, leaf to root, with the tables of bpf/abi/unwind.h. One step:
+ * Unwinds the user stack of the interrupted thread, leaf to root, with the tables of
+ * bpf/abi/unwind.h. One step:
  *
  *   ip ──> range of the process ──> table page ──> row ──> rule:
  *          cfa = register + offset; return address at cfa - 8; rbp saved at cfa + n, or unchanged
  *
- * Code without a table (JIT, a library that user space has not published yet) is crossed by frame pointer if rbp looks like one; such frames are
- * marked as guesses. Registers other than rsp and rbp are known at the leaf only, which is where compilers use them.
+ * Code without a table (JIT, a library that user space has not published yet) is crossed by frame
+ * pointer if rbp looks like one; such frames are marked as guesses. Registers other than rsp and
+ * rbp are known at the leaf only, which is where compilers use them.
  *
  * The stack is read in windows of 2 KiB: one read serves many frames.
  */
@@ -16,10 +18,12 @@
 #include "bpf/read.bpf.h"
 #include "bpf/scratch.bpf.h"
 
-#define FRAME_POINTER_SPAN (1ull << 20) /* a caller's frame farther than this is not believed without a row */
+#define FRAME_POINTER_SPAN \
+    (1ull << 20) /* a caller's frame farther than this is not believed without a row */
 
 #ifdef __bpf__
-/* key: index (code_range lists of all processes, each sorted and consecutive); written by user space. */
+/* key: index (code_range lists of all processes, each sorted and consecutive); written by user
+ * space. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, MAX_CODE_RANGES);
@@ -32,13 +36,15 @@ struct unwind_slab {
     __u32 words[UNWIND_SLAB_WORDS];
 };
 
-/* One element, so that both lookups are inlined by the verifier; created by user space on demand. */
+/* One element, so that both lookups are inlined by the verifier; created by user space on demand.
+ */
 struct unwind_slab_map {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_MMAPABLE);
     __uint(key_size, sizeof(__u32));
-    __uint(value_size, sizeof(struct unwind_slab)); /* by size: clang leaves the type incomplete in BTF here */
+    __uint(value_size,
+           sizeof(struct unwind_slab)); /* by size: clang leaves the type incomplete in BTF here */
 };
 
 struct {
@@ -49,8 +55,9 @@ struct {
 } unwind_slabs SEC(".maps");
 
 /*
- * Always 0, but the verifier cannot know. XORed into the bounds of a binary search at each step, it makes all paths through the search
- * look alike; without it every path is a state of its own and the limit of a million instructions is passed (all kernels).
+ * Always 0, but the verifier cannot know. XORed into the bounds of a binary search at each step, it
+ * makes all paths through the search look alike; without it every path is a state of its own and
+ * the limit of a million instructions is passed (all kernels).
  */
 volatile __u32 unknown_zero;
 
@@ -72,7 +79,8 @@ static __always_inline const __u32 *unwind_slab_words(__u32 slab)
 }
 #endif
 
-/* Makes the walk begin at walk->registers. exact: ip is the instruction itself, and all registers are the program's. */
+/* Makes the walk begin at walk->registers. exact: ip is the instruction itself, and all registers
+ * are the program's. */
 static __always_inline void start_native_walk(struct native_walk *walk, int exact, __u64 seed)
 {
     walk->ip = walk->registers.ip;
@@ -99,7 +107,8 @@ static __always_inline __u32 slab_row(const __u32 *words, __u32 rows_base, __u32
 }
 
 /* Finds the range that holds ip; 1 if there is one (walk->range is set), 0 if not. */
-static __always_inline int find_code_range(struct native_walk *walk, __u64 ip, __u32 first, __u32 count)
+static __always_inline int find_code_range(struct native_walk *walk, __u64 ip, __u32 first,
+                                           __u32 count)
 {
     const struct code_range *range, *next;
     __u32 low = 0, high = count; /* answer in [low, high) */
@@ -187,8 +196,9 @@ static __always_inline void find_unwind_rule(struct native_walk *walk, __u64 ip)
 }
 
 /*
- * Makes [address, address + bytes) of the stack readable in the window and returns where it starts there, or a negative error.
- * bytes <= STACK_READ_MAX. If the window would run into a page that is not mapped, what was asked for is read alone.
+ * Makes [address, address + bytes) of the stack readable in the window and returns where it starts
+ * there, or a negative error. bytes <= STACK_READ_MAX. If the window would run into a page that is
+ * not mapped, what was asked for is read alone.
  */
 #define STACK_READ_MAX 64
 static __always_inline int stack_window(struct native_walk *walk, __u64 address, __u64 bytes)
@@ -227,7 +237,8 @@ static __always_inline int native_end(struct native_walk *walk, enum native_outc
 }
 
 /* Leaves the rule for the frame in walk->rule; if there is none, walk->no_rule says why. */
-static __always_inline void find_rule(struct native_walk *walk, __u32 ranges_first, __u32 ranges_count)
+static __always_inline void find_rule(struct native_walk *walk, __u32 ranges_first,
+                                      __u32 ranges_count)
 {
     __u64 ip = walk->exact ? walk->ip : walk->ip - 1;
 
@@ -246,43 +257,47 @@ static __always_inline int find_cfa(struct native_walk *walk, struct native_fram
     __s64 offset = walk->rule.cfa_offset;
 
     switch (walk->rule.cfa_kind) {
-    case CFA_RSP:
-        walk->cfa = sp + offset;
-        return 1;
-    case CFA_RBP:
-        walk->cfa = bp + offset;
-        return 1;
-    case CFA_PLT:
-        walk->cfa = sp + 8 + ((walk->ip & 15) >= (__u64)offset ? 8 : 0);
-        return 1;
-    case CFA_DEREF_RSP:
-    case CFA_DEREF_RBP:
-        if (stack_u64(walk, (walk->rule.cfa_kind == CFA_DEREF_RSP ? sp : bp) + (__s16)(offset & 0xffff), &walk->cfa))
-            return native_end(walk, NATIVE_FAULT_STACK);
-        walk->cfa += offset >> 16;
-        return 1;
-    case CFA_END:
-        return native_end(walk, NATIVE_COMPLETE);
-    case CFA_UNSUPPORTED:
-        return native_end(walk, NATIVE_UNSUPPORTED_RULE);
-    case CFA_NONE:
-        /* No rule: believe a frame pointer that points a little above the stack pointer. */
-        if (bp < sp || bp - sp > FRAME_POINTER_SPAN || (bp & 7))
-            return native_end(walk, walk->no_rule);
-        out->cfa |= NATIVE_FROM_GUESS;
-        walk->cfa = bp + 16;
-        walk->rule.rbp_kind = RBP_AT_CFA;
-        walk->rule.rbp_offset = -16;
-        return 1;
-    default:
-        if (walk->rule.cfa_kind < CFA_REGISTER || !walk->at_leaf)
+        case CFA_RSP:
+            walk->cfa = sp + offset;
+            return 1;
+        case CFA_RBP:
+            walk->cfa = bp + offset;
+            return 1;
+        case CFA_PLT:
+            walk->cfa = sp + 8 + ((walk->ip & 15) >= (__u64)offset ? 8 : 0);
+            return 1;
+        case CFA_DEREF_RSP:
+        case CFA_DEREF_RBP:
+            if (stack_u64(
+                    walk,
+                    (walk->rule.cfa_kind == CFA_DEREF_RSP ? sp : bp) + (__s16)(offset & 0xffff),
+                    &walk->cfa))
+                return native_end(walk, NATIVE_FAULT_STACK);
+            walk->cfa += offset >> 16;
+            return 1;
+        case CFA_END:
+            return native_end(walk, NATIVE_COMPLETE);
+        case CFA_UNSUPPORTED:
             return native_end(walk, NATIVE_UNSUPPORTED_RULE);
-        walk->cfa = walk->registers.all[walk->rule.cfa_kind & 15] + offset;
-        return 1;
+        case CFA_NONE:
+            /* No rule: believe a frame pointer that points a little above the stack pointer. */
+            if (bp < sp || bp - sp > FRAME_POINTER_SPAN || (bp & 7))
+                return native_end(walk, walk->no_rule);
+            out->cfa |= NATIVE_FROM_GUESS;
+            walk->cfa = bp + 16;
+            walk->rule.rbp_kind = RBP_AT_CFA;
+            walk->rule.rbp_offset = -16;
+            return 1;
+        default:
+            if (walk->rule.cfa_kind < CFA_REGISTER || !walk->at_leaf)
+                return native_end(walk, NATIVE_UNSUPPORTED_RULE);
+            walk->cfa = walk->registers.all[walk->rule.cfa_kind & 15] + offset;
+            return 1;
     }
 }
 
-/* Takes rip, rsp and rbp of the interrupted frame from the signal frame: arch/x86/include/asm/sigframe.h, sp points at its ucontext. */
+/* Takes rip, rsp and rbp of the interrupted frame from the signal frame:
+ * arch/x86/include/asm/sigframe.h, sp points at its ucontext. */
 static __always_inline int cross_signal_frame(struct native_walk *walk)
 {
     int offset = stack_window(walk, walk->sp + 120, 56);
@@ -297,7 +312,8 @@ static __always_inline int cross_signal_frame(struct native_walk *walk)
     return walk->ip ? 1 : native_end(walk, NATIVE_COMPLETE);
 }
 
-/* Reads the return address and the saved rbp, which mostly lie within a few words of each other below the CFA. */
+/* Reads the return address and the saved rbp, which mostly lie within a few words of each other
+ * below the CFA. */
 static __always_inline int read_caller(struct native_walk *walk)
 {
     __u64 return_address = walk->cfa - 8;
@@ -331,13 +347,14 @@ static __always_inline int read_caller(struct native_walk *walk)
 }
 
 /*
- * Emits the frame at walk->ip and moves to its caller. Returns 0 when the walk has ended; walk->outcome then tells how. The frame is stored in
- * any case: also the last one has a pc.
+ * Emits the frame at walk->ip and moves to its caller. Returns 0 when the walk has ended;
+ * walk->outcome then tells how. The frame is stored in any case: also the last one has a pc.
  *
- * All state is in memory, and barriers make the compiler reload it: what the verifier does not know cannot multiply its states.
+ * All state is in memory, and barriers make the compiler reload it: what the verifier does not know
+ * cannot multiply its states.
  */
-static __always_inline int native_step(struct native_walk *walk, __u32 ranges_first, __u32 ranges_count,
-                                       struct native_frame *out)
+static __always_inline int native_step(struct native_walk *walk, __u32 ranges_first,
+                                       __u32 ranges_count, struct native_frame *out)
 {
     barrier();
     out->pc = walk->ip;
@@ -347,7 +364,8 @@ static __always_inline int native_step(struct native_walk *walk, __u32 ranges_fi
     find_rule(walk, ranges_first, ranges_count);
     barrier();
     if (walk->rule.cfa_kind == CFA_SIGNAL)
-        return cross_signal_frame(walk); /* no body to match: the interrupted frame may be on another stack */
+        return cross_signal_frame(
+            walk); /* no body to match: the interrupted frame may be on another stack */
     if (!find_cfa(walk, out))
         return 0;
     barrier();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the walkers need of their surroundings. In the kernel: libbpf's headers. In a unit test (no __bpf__) the walkers are compiled for
- * the host and tests/bpf_usermode/platform.h supplies the same names over a recorded memory image.
+ * What the walkers need of their surroundings. In the kernel: libbpf's headers. In a unit test (no
+ * __bpf__) the walkers are compiled for the host and tests/bpf_usermode/platform.h supplies the
+ * same names over a recorded memory image.
  */
 #pragma once
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The table of processes, shared by the sampler (reads) and the life-cycle programs (fork copies, exec and exit delete). */
+/* The table of processes, shared by the sampler (reads) and the life-cycle programs (fork copies,
+ * exec and exit delete). */
 #pragma once
 
 #include "bpf/abi/process.h"
 #include "bpf/platform.bpf.h"
 
-/* key: tgid; written by user space when it has seen the mappings of a process. Preallocated: 5.10 demands it of perf_event programs. */
+/* key: tgid; written by user space when it has seen the mappings of a process. Preallocated: 5.10
+ * demands it of perf_event programs. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, MAX_PROCESSES);

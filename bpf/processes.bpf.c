@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Keeps the table of processes true at the moment things happen, without waiting for user space: a forked child is known from its first
- * tick, an exec makes what is known of the old program void.
+ * Keeps the table of processes true at the moment things happen, without waiting for user space: a
+ * forked child is known from its first tick, an exec makes what is known of the old program void.
  */
 #include "bpf/count.bpf.h"
 #include "bpf/process.bpf.h"

@@ -10,8 +10,9 @@
  *
  * The chain belongs to the thread that we interrupted, so it cannot move while we read it.
  *
- * Memory is read in windows of one page: the whole page that holds a frame costs hardly more than the frame (130 ns against
- * 93 ns), and its neighbours are then free. Two windows, because shims on the C stack alternate with frames elsewhere.
+ * Memory is read in windows of one page: the whole page that holds a frame costs hardly more than
+ * the frame (130 ns against 93 ns), and its neighbours are then free. Two windows, because shims on
+ * the C stack alternate with frames elsewhere.
  */
 #pragma once
 
@@ -24,10 +25,12 @@
 #define MAX_FRAME_BYTES 128 /* bound of python_layout.frame.read_bytes */
 
 /*
- * Makes [address, address + bytes) readable in one of the two windows; bytes <= MAX_FRAME_BYTES. Returns NULL if it faults.
- * The page that holds the address is read; a little more if the range straddles its end.
+ * Makes [address, address + bytes) readable in one of the two windows; bytes <= MAX_FRAME_BYTES.
+ * Returns NULL if it faults. The page that holds the address is read; a little more if the range
+ * straddles its end.
  */
-static __always_inline const __u8 *python_window(struct python_walk *walk, __u64 address, __u32 bytes)
+static __always_inline const __u8 *python_window(struct python_walk *walk, __u64 address,
+                                                 __u32 bytes)
 {
     struct python_window *window = &walk->windows[0];
     __u64 offset;
@@ -58,7 +61,8 @@ static __always_inline const __u8 *python_window(struct python_walk *walk, __u64
     return window->data + offset;
 }
 
-/* Field offsets come from a map: masked, so that no layout can lead outside the window's padding. */
+/* Field offsets come from a map: masked, so that no layout can lead outside the window's padding.
+ */
 static __always_inline __u64 field_u64(const __u8 *object, __u16 offset)
 {
     return *(const __u64 *)(object + (offset & (MAX_FRAME_BYTES - 1)));
@@ -80,11 +84,14 @@ static __always_inline void python_end(struct python_walk *walk, enum python_out
 }
 
 /*
- * Makes the walk begin at the leaf of an accepted thread state. 0: there is nothing to walk, walk->outcome says why. stack_low: the sampled
- * stack pointer; seed: what the hash of the stack begins with.
+ * Makes the walk begin at the leaf of an accepted thread state. 0: there is nothing to walk,
+ * walk->outcome says why. stack_low: the sampled stack pointer; seed: what the hash of the stack
+ * begins with.
  */
-static __always_inline int start_python_walk(struct python_walk *walk, const struct python_layout *layout,
-                                             const struct thread_state_head *state, __u64 stack_low, __u64 seed)
+static __always_inline int start_python_walk(struct python_walk *walk,
+                                             const struct python_layout *layout,
+                                             const struct thread_state_head *state, __u64 stack_low,
+                                             __u64 seed)
 {
     walk->stack_low = stack_low;
     walk->windows[0].bytes = 0;
@@ -100,7 +107,8 @@ static __always_inline int start_python_walk(struct python_walk *walk, const str
         /* 3.11, 3.12: the thread state leads to the cframe, which leads to the frame. */
         walk->cframe = walk->frame;
         walk->frame = 0;
-        if (walk->cframe && read_user_u64(&walk->frame, walk->cframe + layout->cframe.current_frame)) {
+        if (walk->cframe &&
+            read_user_u64(&walk->frame, walk->cframe + layout->cframe.current_frame)) {
             walk->outcome = PYTHON_FAULT_FRAME;
             return 0;
         }
@@ -111,10 +119,12 @@ static __always_inline int start_python_walk(struct python_walk *walk, const str
 }
 
 /*
- * 3.10 and 3.11: after an entry frame, the cframe of its evaluator. Stores a boundary and moves on to the previous cframe.
- * A chain that cannot be read only loses the addresses: the merge then falls back to counting.
+ * 3.10 and 3.11: after an entry frame, the cframe of its evaluator. Stores a boundary and moves on
+ * to the previous cframe. A chain that cannot be read only loses the addresses: the merge then
+ * falls back to counting.
  */
-static __always_inline int python_boundary_step(struct python_walk *walk, const struct python_layout *layout,
+static __always_inline int python_boundary_step(struct python_walk *walk,
+                                                const struct python_layout *layout,
                                                 struct python_frame *out)
 {
     __u64 cframe = walk->cframe;
@@ -136,7 +146,8 @@ static __always_inline int python_boundary_step(struct python_walk *walk, const 
 }
 
 /*
- * Visits the next link of the chain and stores it at out. Returns 0 when the walk has ended; walk->outcome then tells how.
+ * Visits the next link of the chain and stores it at out. Returns 0 when the walk has ended;
+ * walk->outcome then tells how.
  */
 static __always_inline int python_step(struct python_walk *walk, const struct python_layout *layout,
                                        struct python_frame *out)
@@ -146,7 +157,8 @@ static __always_inline int python_step(struct python_walk *walk, const struct py
     __u32 kind = PYTHON_FRAME;
     __s64 offset;
 
-    /* State is reloaded from memory, so that the verifier knows nothing of it and all iterations look alike. */
+    /* State is reloaded from memory, so that the verifier knows nothing of it and all iterations
+     * look alike. */
     barrier();
     frame = walk->frame;
     if (walk->boundary_due) {
@@ -162,7 +174,8 @@ static __always_inline int python_step(struct python_walk *walk, const struct py
         python_end(walk, PYTHON_BAD_CHAIN);
         return 0;
     }
-    fields = python_window(walk, frame + layout->frame.first_read, layout->frame.read_bytes & (MAX_FRAME_BYTES - 1));
+    fields = python_window(walk, frame + layout->frame.first_read,
+                           layout->frame.read_bytes & (MAX_FRAME_BYTES - 1));
     if (!fields) {
         python_end(walk, PYTHON_FAULT_FRAME);
         return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Finds the PyThreadState of the interrupted thread. Several sources exist per version; each candidate is validated by comparing
- * its thread_id (pthread_self, which is the thread pointer with glibc and musl on x86-64) with the thread pointer. That one
- * comparison kills stale tables, states of other threads and wrong decodes.
+ * Finds the PyThreadState of the interrupted thread. Several sources exist per version; each
+ * candidate is validated by comparing its thread_id (pthread_self, which is the thread pointer with
+ * glibc and musl on x86-64) with the thread pointer. That one comparison kills stale tables, states
+ * of other threads and wrong decodes.
  *
  *   TLS       3.12+     the variable that PyThreadState_Get reads; NULL while the GIL is released
  *   CURRENT   <= 3.11   the runtime's pointer to the GIL holder; right if that is this thread
@@ -29,9 +30,11 @@ static __always_inline __u64 thread_state_u64(const struct thread_state_head *st
     return *(const __u64 *)(state->data + offset);
 }
 
-/* Copies the candidate's head and validates it. 1: it is this thread's state, 0: it is not, -1: not readable. */
-static __always_inline int thread_state_accept(struct thread_state_head *state, const struct python_layout *layout,
-                                               __u64 candidate, __u64 thread_pointer)
+/* Copies the candidate's head and validates it. 1: it is this thread's state, 0: it is not, -1: not
+ * readable. */
+static __always_inline int thread_state_accept(struct thread_state_head *state,
+                                               const struct python_layout *layout, __u64 candidate,
+                                               __u64 thread_pointer)
 {
     __u32 bytes = layout->thread_state_bytes;
 
@@ -50,8 +53,9 @@ static __always_inline int thread_state_accept(struct thread_state_head *state, 
 }
 
 /*
- * The TLS block of a library that was loaded after start-up; 0 if this thread has none. Returns nonzero if it could not be read.
- * glibc: dtv[module].pointer; musl: dtv[module] (both: dtv at tp + 8).
+ * The TLS block of a library that was loaded after start-up; 0 if this thread has none. Returns
+ * nonzero if it could not be read. glibc: dtv[module].pointer; musl: dtv[module] (both: dtv at tp +
+ * 8).
  */
 static __always_inline int tls_block(__u64 thread_pointer, __u32 module, __u32 libc, __u64 *block)
 {
@@ -70,10 +74,11 @@ static __always_inline int tls_block(__u64 thread_pointer, __u32 module, __u32 l
 }
 
 /*
- * pthread_getspecific(key) of another thread, as nptl (glibc 2.31 - 2.43, x86-64) and musl (1.2) lay it out; see docs/cpython.md. 0 if it
- * has no value. Returns nonzero if it could not be read.
+ * pthread_getspecific(key) of another thread, as nptl (glibc 2.31 - 2.43, x86-64) and musl (1.2)
+ * lay it out; see docs/cpython.md. 0 if it has no value. Returns nonzero if it could not be read.
  */
-static __always_inline int thread_specific(__u64 thread_pointer, __u32 key, __u32 libc, __u64 *value)
+static __always_inline int thread_specific(__u64 thread_pointer, __u32 key, __u32 libc,
+                                           __u64 *value)
 {
     __u64 address, block = 0;
 
@@ -96,9 +101,12 @@ static __always_inline int thread_specific(__u64 thread_pointer, __u32 key, __u3
     return block ? read_user_u64(value, address) != 0 : 0;
 }
 
-/* Same results as thread_state_accept; state is filled on 1. by_list: candidate from the table, 0 if there is none. */
-static __always_inline int find_thread_state(struct thread_state_head *state, const struct python_process *process,
-                                             const struct python_layout *layout, __u64 thread_pointer, __u64 by_list)
+/* Same results as thread_state_accept; state is filled on 1. by_list: candidate from the table, 0
+ * if there is none. */
+static __always_inline int find_thread_state(struct thread_state_head *state,
+                                             const struct python_process *process,
+                                             const struct python_layout *layout,
+                                             __u64 thread_pointer, __u64 by_list)
 {
     __u64 tls = thread_pointer, candidate = 0;
     int faulted = 0, accepted;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Reading the memory of the sampled process. Reads run with page faults disabled: an absent page fails, and is counted. */
+/* Reading the memory of the sampled process. Reads run with page faults disabled: an absent page
+ * fails, and is counted. */
 #pragma once
 
 #include "bpf/platform.bpf.h"

@@ -9,10 +9,12 @@
 
 #define USER_CS_64 0x33 /* arch/x86/include/asm/segment.h: __USER_CS; 0x23 is 32-bit code */
 
-/* In full words: the verifier allows no narrower access to the event's registers, and cs shares its word with FRED's flags since 6.9. */
+/* In full words: the verifier allows no narrower access to the event's registers, and cs shares its
+ * word with FRED's flags since 6.9. */
 static __always_inline __u16 code_segment(const struct pt_regs *registers)
 {
-    return *(const volatile __u64 *)((const void *)registers + __builtin_offsetof(struct pt_regs, cs));
+    return *(const volatile __u64 *)((const void *)registers +
+                                     __builtin_offsetof(struct pt_regs, cs));
 }
 
 static __always_inline int in_user_mode(const struct pt_regs *registers)
@@ -32,7 +34,8 @@ static __always_inline int in_system_call(const struct pt_regs *registers)
 }
 
 /* System V ABI, AMD64 supplement, figure 3.36: DWARF register numbers. */
-static __always_inline void copy_user_registers(struct user_registers *to, const struct pt_regs *from)
+static __always_inline void copy_user_registers(struct user_registers *to,
+                                                const struct pt_regs *from)
 {
     to->ip = from->ip;
     to->sp = from->sp;

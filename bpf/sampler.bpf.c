@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Takes one sample: which thread, its kernel stack, its native user stack, its Python frames; the entry point is at the end. A stack part that
- * was sent before is not sent again: its hash stands for it (bpf/abi/record.h).
+ * Takes one sample: which thread, its kernel stack, its native user stack, its Python frames; the
+ * entry point is at the end. A stack part that was sent before is not sent again: its hash stands
+ * for it (bpf/abi/record.h).
  *
- * The pieces are *global* functions without arguments: the verifier checks each once and on its own, instead of once per path that leads
- * to it, which is what makes deep walks fit into the million instructions of every kernel since 5.10. What they share is in per-CPU scratch
- * memory (bpf/scratch.bpf.h).
+ * The pieces are *global* functions without arguments: the verifier checks each once and on its
+ * own, instead of once per path that leads to it, which is what makes deep walks fit into the
+ * million instructions of every kernel since 5.10. What they share is in per-CPU scratch memory
+ * (bpf/scratch.bpf.h).
  */
 #include "bpf/abi/config.h"
 #include "bpf/definitions.bpf.h"
@@ -17,7 +19,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile struct sampler_config settings = {.take_kernel = 1, .take_native = 1, .take_python = 1};
+const volatile struct sampler_config settings = {
+    .take_kernel = 1, .take_native = 1, .take_python = 1};
 
 /* Records for user space (bpf/abi/record.h). Sized by user space before loading. */
 struct {
@@ -54,7 +57,8 @@ struct {
     __type(value, struct python_layout);
 } python_layouts SEC(".maps");
 
-/* value: address of the thread's PyThreadState. Written by user space where the other sources found nothing. */
+/* value: address of the thread's PyThreadState. Written by user space where the other sources found
+ * nothing. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, MAX_LISTED_THREADS);
@@ -63,23 +67,26 @@ struct {
 } thread_states SEC(".maps");
 
 /*
- * What was sent: direct-mapped tables of hashes. A collision only sends something twice. An LRU map would cost 4 us per look-up with
- * cold caches, these cost one cache line.
+ * What was sent: direct-mapped tables of hashes. A collision only sends something twice. An LRU map
+ * would cost 4 us per look-up with cold caches, these cost one cache line.
  */
 #define SENT_BITS 16
 __u64 sent_stacks[1 << SENT_BITS] SEC(".data.sent_stacks");
 __u64 sent_code[1 << SENT_BITS] SEC(".data.sent_code");
 
 /*
- * Code objects that may be replaced at their address (enum code_lifetime), one byte each. A block for each process, chosen by its hash, so that
- * a sample touches four cache lines however many frames it has. Processes that share a block, and code objects that share a byte, only make
- * for needless checks. Never cleared: an address that was used by short-lived code may be used by it again.
+ * Code objects that may be replaced at their address (enum code_lifetime), one byte each. A block
+ * for each process, chosen by its hash, so that a sample touches four cache lines however many
+ * frames it has. Processes that share a block, and code objects that share a byte, only make for
+ * needless checks. Never cleared: an address that was used by short-lived code may be used by it
+ * again.
  */
 #define LIFETIME_BLOCK_BITS 8
 #define LIFETIME_BLOCKS_BITS 10
 __u8 code_lifetimes[1 << (LIFETIME_BLOCKS_BITS + LIFETIME_BLOCK_BITS)] SEC(".data.code_lifetimes");
 
-/* Steps that are unrolled into one global function: spreads the cost of the call, bounded by what the verifier can follow. */
+/* Steps that are unrolled into one global function: spreads the cost of the call, bounded by what
+ * the verifier can follow. */
 #ifndef NATIVE_FRAMES_PER_CALL
 #define NATIVE_FRAMES_PER_CALL 8
 #endif
@@ -88,11 +95,16 @@ __u8 code_lifetimes[1 << (LIFETIME_BLOCKS_BITS + LIFETIME_BLOCK_BITS)] SEC(".dat
 #endif
 
 /* A lookup of element 0 never fails, but the verifier wants to see the test. */
-#define SCRATCH(map) ({ __u32 zero = 0; bpf_map_lookup_elem(&(map), &zero); })
+#define SCRATCH(map)                        \
+    ({                                      \
+        __u32 zero = 0;                     \
+        bpf_map_lookup_elem(&(map), &zero); \
+    })
 
 static __always_inline __u64 wakeup_flag(void)
 {
-    return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+    return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
+                                                                               : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline int was_sent(const __u64 *table, __u64 hash)
@@ -105,7 +117,8 @@ static __always_inline void mark_sent(__u64 *table, __u64 hash)
     table[hash >> (64 - SENT_BITS)] = hash;
 }
 
-static __always_inline void start_native(struct sample_scratch *scratch, const struct pt_regs *registers, int exact)
+static __always_inline void start_native(struct sample_scratch *scratch,
+                                         const struct pt_regs *registers, int exact)
 {
     struct native_walk *walk = &scratch->native;
 
@@ -150,12 +163,15 @@ __noinline int start_python(void)
         walk->outcome = found < 0 ? PYTHON_FAULT_THREAD_STATE : PYTHON_NO_THREAD_STATE;
         return 0;
     }
-    /* A version without a key (2.7): remember the state for when this thread has released the GIL. */
-    if ((process->sources & (THREAD_STATE_LISTED | THREAD_STATE_KEY)) == THREAD_STATE_LISTED && state->address != by_list)
+    /* A version without a key (2.7): remember the state for when this thread has released the GIL.
+     */
+    if ((process->sources & (THREAD_STATE_LISTED | THREAD_STATE_KEY)) == THREAD_STATE_LISTED &&
+        state->address != by_list)
         bpf_map_update_elem(&thread_states, &thread, &state->address, BPF_ANY);
 
     walk->layout = index;
-    if (!start_python_walk(walk, layout, state, scratch->native.registers.sp, scratch->sample.space.generation))
+    if (!start_python_walk(walk, layout, state, scratch->native.registers.sp,
+                           scratch->sample.space.generation))
         return 0;
     if (layout->thread_state.holds_gil != LAYOUT_ABSENT &&
         (__u32)thread_state_u64(state, layout->thread_state.holds_gil))
@@ -177,7 +193,8 @@ __noinline int walk_native_frames(void)
         return 0;
     out = &scratch->native_frames[start];
     for (int i = 0; i < NATIVE_FRAMES_PER_CALL; i++)
-        if (!native_step(&scratch->native, scratch->process.ranges_first, scratch->process.ranges_count, &out[i]))
+        if (!native_step(&scratch->native, scratch->process.ranges_first,
+                         scratch->process.ranges_count, &out[i]))
             return 0;
     return 1;
 }
@@ -230,8 +247,9 @@ static __always_inline void walk_python(struct sample_scratch *scratch)
 }
 
 /* Sends the part if its hash was not sent before. */
-static __always_inline void send_stack(struct stack_part_record *record, enum stack_part part, __u64 hash, __u32 frames,
-                                       __u32 frame_bytes, __u32 frames_max, const struct process_identity *space,
+static __always_inline void send_stack(struct stack_part_record *record, enum stack_part part,
+                                       __u64 hash, __u32 frames, __u32 frame_bytes,
+                                       __u32 frames_max, const struct process_identity *space,
                                        int remember)
 {
     __u64 bytes;
@@ -266,16 +284,19 @@ static __always_inline __u64 code_hash(const struct sample_scratch *scratch, __u
 
 static __always_inline __u8 *lifetime_of(const struct sample_scratch *scratch, __u64 code_hash)
 {
-    __u32 at = scratch->lifetime_block << LIFETIME_BLOCK_BITS | (code_hash & ((1 << LIFETIME_BLOCK_BITS) - 1));
+    __u32 at = scratch->lifetime_block << LIFETIME_BLOCK_BITS |
+               (code_hash & ((1 << LIFETIME_BLOCK_BITS) - 1));
 
-    /* 5.10 wants to see the bound right before the sum: "math between map_value pointer and register with unbounded min value". */
+    /* 5.10 wants to see the bound right before the sum: "math between map_value pointer and
+     * register with unbounded min value". */
     barrier_var(at);
     return &code_lifetimes[at & (sizeof(code_lifetimes) - 1)];
 }
 
 /*
- * Adds the code objects among frames [first, first + WATCHED_FRAMES_PER_CALL) that may be replaced at their address to scratch->watched_code.
- * 0 at the end of the stack or when the list is full. Recursion is listed once.
+ * Adds the code objects among frames [first, first + WATCHED_FRAMES_PER_CALL) that may be replaced
+ * at their address to scratch->watched_code. 0 at the end of the stack or when the list is full.
+ * Recursion is listed once.
  */
 #define WATCHED_FRAMES_PER_CALL 64
 __noinline int list_watched_code(__u32 first)
@@ -307,7 +328,8 @@ __noinline int list_watched_code(__u32 first)
     return 1;
 }
 
-/* The fingerprint of a code object that may be replaced, in scratch->fingerprints[at]. 0: there is no such place. */
+/* The fingerprint of a code object that may be replaced, in scratch->fingerprints[at]. 0: there is
+ * no such place. */
 __noinline int take_fingerprint(__u64 code, __u32 at)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
@@ -321,7 +343,8 @@ __noinline int take_fingerprint(__u64 code, __u32 at)
     layout = bpf_map_lookup_elem(&python_layouts, &index);
     if (!layout)
         return 0;
-    scratch->fingerprints[at] = code_fingerprint(definition, layout, code, *lifetime_of(scratch, code_hash(scratch, code)));
+    scratch->fingerprints[at] =
+        code_fingerprint(definition, layout, code, *lifetime_of(scratch, code_hash(scratch, code)));
     count(COUNTER_CODE_FINGERPRINTS);
     return 1;
 }
@@ -331,7 +354,8 @@ static __always_inline void mix_fingerprints(struct sample_scratch *scratch)
 {
     scratch->watched_count = 0;
     scratch->last_watched = 0;
-    scratch->lifetime_block = hash_finish(scratch->sample.space.generation) >> (64 - LIFETIME_BLOCKS_BITS);
+    scratch->lifetime_block =
+        hash_finish(scratch->sample.space.generation) >> (64 - LIFETIME_BLOCKS_BITS);
     for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += WATCHED_FRAMES_PER_CALL)
         if (!list_watched_code(first))
             break;
@@ -344,8 +368,8 @@ static __always_inline void mix_fingerprints(struct sample_scratch *scratch)
 }
 
 /*
- * What stands for the definition of a code object in sent_code. The slot depends on the address alone: a definition replaces that of the
- * object which was there before.
+ * What stands for the definition of a code object in sent_code. The slot depends on the address
+ * alone: a definition replaces that of the object which was there before.
  */
 static __always_inline __u64 hash_with_fingerprint(__u64 code_hash, __u64 fingerprint)
 {
@@ -358,9 +382,10 @@ static __always_inline __u64 *sent_code_slot(__u64 code_hash)
 }
 
 /*
- * Adds the code objects without a definition among frames [first, first + UNDEFINED_FRAMES_PER_CALL) to scratch->undefined_code, watched ones
- * left out. 0 at the end of the stack or when the list is full. The number is kept in memory: in a register the verifier would follow every pair (frame,
- * number) on its own.
+ * Adds the code objects without a definition among frames [first, first +
+ * UNDEFINED_FRAMES_PER_CALL) to scratch->undefined_code, watched ones left out. 0 at the end of the
+ * stack or when the list is full. The number is kept in memory: in a register the verifier would
+ * follow every pair (frame, number) on its own.
  */
 #define UNDEFINED_FRAMES_PER_CALL 64
 __noinline int list_undefined_code(__u32 first)
@@ -392,8 +417,8 @@ __noinline int list_undefined_code(__u32 first)
 }
 
 /*
- * Sends the definition of one code object, unless it was sent: for a watched one, watched is its number + 1, else 0. Returns 0 when it is defined,
- * 1 if it could not be.
+ * Sends the definition of one code object, unless it was sent: for a watched one, watched is its
+ * number + 1, else 0. Returns 0 when it is defined, 1 if it could not be.
  */
 __noinline int define_code_object(__u64 code, __u32 watched)
 {
@@ -422,8 +447,8 @@ __noinline int define_code_object(__u64 code, __u32 watched)
         count(COUNTER_CODE_INVALID);
         return 1;
     }
-    if (result == DEFINITION_FAULT || record->name.encoding == TEXT_MISSING || record->file.encoding == TEXT_MISSING ||
-        record->table.encoding == TEXT_MISSING)
+    if (result == DEFINITION_FAULT || record->name.encoding == TEXT_MISSING ||
+        record->file.encoding == TEXT_MISSING || record->table.encoding == TEXT_MISSING)
         count(COUNTER_CODE_FAULTS);
     if (result == DEFINITION_FAULT)
         return 1;
@@ -450,8 +475,9 @@ __noinline int define_code_object(__u64 code, __u32 watched)
 }
 
 /*
- * A Python stack that was not sent before: its new code objects are defined first, at most MAX_DEFINITIONS_PER_SAMPLE. If some are left, the
- * stack is sent but not remembered, so that the next sample goes on.
+ * A Python stack that was not sent before: its new code objects are defined first, at most
+ * MAX_DEFINITIONS_PER_SAMPLE. If some are left, the stack is sent but not remembered, so that the
+ * next sample goes on.
  */
 static __always_inline void send_python_stack(struct sample_scratch *scratch)
 {
@@ -478,8 +504,9 @@ static __always_inline void send_python_stack(struct sample_scratch *scratch)
         scratch->sample.python_code_defined = 0;
     }
     if (python)
-        send_stack(&python->header, STACK_PYTHON, scratch->sample.python_hash, scratch->python.frames,
-                   sizeof(struct python_frame), MAX_PYTHON_FRAMES, &scratch->sample.space, !left);
+        send_stack(&python->header, STACK_PYTHON, scratch->sample.python_hash,
+                   scratch->python.frames, sizeof(struct python_frame), MAX_PYTHON_FRAMES,
+                   &scratch->sample.space, !left);
 }
 
 /* Sends what was collected. */
@@ -500,13 +527,14 @@ __noinline int send_sample(void)
             hash = hash_step(hash, scratch->kernel_frames[i]);
         }
         sample->kernel_hash = hash_finish(hash);
-        send_stack(&scratch->kernel_header, STACK_KERNEL, sample->kernel_hash, scratch->kernel_header.frames,
-                   sizeof(__u64), MAX_KERNEL_FRAMES, &none, 1);
+        send_stack(&scratch->kernel_header, STACK_KERNEL, sample->kernel_hash,
+                   scratch->kernel_header.frames, sizeof(__u64), MAX_KERNEL_FRAMES, &none, 1);
     }
     if (scratch->native.frames) {
         sample->native_hash = hash_finish(hash_step(scratch->native.hash, STACK_NATIVE));
-        send_stack(&scratch->native_header, STACK_NATIVE, sample->native_hash, scratch->native.frames,
-                   sizeof(struct native_frame), MAX_NATIVE_FRAMES, &sample->space, 1);
+        send_stack(&scratch->native_header, STACK_NATIVE, sample->native_hash,
+                   scratch->native.frames, sizeof(struct native_frame), MAX_NATIVE_FRAMES,
+                   &sample->space, 1);
     }
     if (scratch->python.frames) {
         mix_fingerprints(scratch);
@@ -584,7 +612,8 @@ int on_tick(struct bpf_perf_event_data *context)
     if (!from_user) {
         sample->flags |= SAMPLE_FLAG_IN_KERNEL;
         if (settings.take_kernel) {
-            long bytes = bpf_get_stack(context, scratch->kernel_frames, sizeof(scratch->kernel_frames), 0);
+            long bytes =
+                bpf_get_stack(context, scratch->kernel_frames, sizeof(scratch->kernel_frames), 0);
 
             scratch->kernel_header.frames = bytes > 0 ? bytes / sizeof(__u64) : 0;
         } else {
@@ -599,12 +628,14 @@ int on_tick(struct bpf_perf_event_data *context)
 
         _Static_assert(sizeof(*saved) <= sizeof(scratch->saved_registers), "SAVED_REGISTER_WORDS");
         if (from_user) {
-            /* A copy: one instruction may not read both the event's registers and memory ("same insn cannot be used with different pointers"). */
+            /* A copy: one instruction may not read both the event's registers and memory ("same
+             * insn cannot be used with different pointers"). */
 #pragma unroll
             for (__u32 i = 0; i < sizeof(*saved) / sizeof(__u64); i++)
                 scratch->saved_registers[i] = ((const volatile __u64 *)registers)[i];
         } else if (have_task_pt_regs()) {
-            bpf_probe_read_kernel(saved, sizeof(*saved), (void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+            bpf_probe_read_kernel(saved, sizeof(*saved),
+                                  (void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
         } else {
             bpf_probe_read_kernel(saved, sizeof(*saved), saved_user_registers(task.stack));
         }

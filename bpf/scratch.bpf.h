@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Per-CPU working memory of one sample in flight. The programs that take a sample are chained by tail calls; all they hand to each
- * other is here. Two maps, because a per-CPU array value may not exceed 32 KiB (kernel/bpf/arraymap.c, PCPU_MIN_UNIT_SIZE).
+ * Per-CPU working memory of one sample in flight. The programs that take a sample are chained by
+ * tail calls; all they hand to each other is here. Two maps, because a per-CPU array value may not
+ * exceed 32 KiB (kernel/bpf/arraymap.c, PCPU_MIN_UNIT_SIZE).
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 /* Where the sampled thread was in user mode. */
 struct user_registers {
     __u64 ip, sp, bp;
-    __u64 all[16]; /* by DWARF number (rax rdx rcx rbx rsi rdi rbp rsp r8-r15): CFAs of leaf frames may use any */
+    __u64 all[16]; /* by DWARF number (rax rdx rcx rbx rsi rdi rbp rsp r8-r15): CFAs of leaf frames
+                      may use any */
 };
 
 /* Part of user memory, copied. */
@@ -34,12 +36,12 @@ struct native_window {
 
 struct native_walk {
     __u64 ip, sp, bp;
-    __u64 cfa;      /* of the frame at ip */
-    __u32 no_rule;  /* outcome if the frame has no rule */
-    __u32 exact;    /* ip is the instruction itself, not a return address */
+    __u64 cfa;     /* of the frame at ip */
+    __u32 no_rule; /* outcome if the frame has no rule */
+    __u32 exact;   /* ip is the instruction itself, not a return address */
     __u32 frames;
-    __u32 outcome;  /* enum native_outcome, NATIVE_NOT_TAKEN while walking */
-    __u32 at_leaf;  /* all registers are known */
+    __u32 outcome; /* enum native_outcome, NATIVE_NOT_TAKEN while walking */
+    __u32 at_leaf; /* all registers are known */
     __u64 hash;
     __u32 range_index; /* the range of the last lookup: a hit saves the search */
     __u32 range_valid;
@@ -53,15 +55,16 @@ struct native_walk {
 #define USER_ADDRESS_MAX (1ull << 47)
 
 struct python_walk {
-    __u64 frame;  /* next frame to visit, user address */
-    __u64 cframe; /* 3.10, 3.11: head of the remaining cframe chain; else 0 */
+    __u64 frame;      /* next frame to visit, user address */
+    __u64 cframe;     /* 3.10, 3.11: head of the remaining cframe chain; else 0 */
     __u64 base_frame; /* 3.15: where a whole chain ends */
-    __u64 stack_low;  /* the sampled stack pointer: frames in [stack_low, + 8 MiB) are read through the stack's window */
+    __u64 stack_low;  /* the sampled stack pointer: frames in [stack_low, + 8 MiB) are read through
+                         the stack's window */
     __u64 hash;
     __u32 frames;
     __u32 outcome; /* enum python_outcome, PYTHON_NOT_A_PYTHON_PROCESS while walking */
     __u32 layout;
-    __u32 boundary_due; /* the last link was an entry frame: its cframe comes next */
+    __u32 boundary_due;              /* the last link was an entry frame: its cframe comes next */
     struct python_window windows[2]; /* 0: elsewhere, 1: C stack */
 };
 
@@ -78,7 +81,8 @@ struct sample_scratch {
     struct python_walk python;
     __u64 undefined_code[MAX_DEFINITIONS_PER_SAMPLE];
     __u64 undefined_count;
-    __u64 watched_code[MAX_WATCHED_CODE]; /* code objects of this stack that may be replaced at their address */
+    __u64 watched_code[MAX_WATCHED_CODE]; /* code objects of this stack that may be replaced at
+                                             their address */
     __u64 fingerprints[MAX_WATCHED_CODE]; /* theirs */
     __u64 watched_count;
     __u64 last_watched;   /* recursion is listed once */

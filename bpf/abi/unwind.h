@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Unwind tables: .eh_frame compiled to what a frame step needs, and the list of mappings that leads to them.
+ * Unwind tables: .eh_frame compiled to what a frame step needs, and the list of mappings that leads
+ * to them.
  *
  *   pc ──> range (sorted list of the process) ──> index word of the 256-byte page ──> row ──> rule
  *
- * A table covers whole 256-byte pages of *stated* addresses, from first_page on. One index word per page:
+ * A table covers whole 256-byte pages of *stated* addresses, from first_page on. One index word per
+ * page:
  *
  *   bit 31 set:    the whole page has one rule, its number in bits 0-15
- *   bit 31 clear:  bits 0-21 first row (in 16-bit units from the table's rows), bits 22-29 number of rows, bit 30 wide
+ *   bit 31 clear:  bits 0-21 first row (in 16-bit units from the table's rows),
+ *                  bits 22-29 number of rows, bit 30 wide
  *
- * A narrow row is one 16-bit unit: pc & 255 in the high byte, rule number in the low byte. A wide row is two units: pc & 255, rule.
- * Rows are sorted by pc; the first row of a page has pc & 255 == 0 (it repeats the rule in force), so no look-back is needed. The row in
- * force at a pc is the last one that is not above it. Rule 0 of every table is "no unwind information here".
+ * A narrow row is one 16-bit unit: pc & 255 in the high byte, rule number in the low byte. A wide
+ * row is two units: pc & 255, rule. Rows are sorted by pc; the first row of a page has pc & 255 ==
+ * 0 (it repeats the rule in force), so no look-back is needed. The row in force at a pc is the last
+ * one that is not above it. Rule 0 of every table is "no unwind information here".
  *
- * A table is stored in a slab, an array of 32-bit words: its index at index_base, its rows at rows_base (two units a word, low half first),
- * its rules at rules_base (two words each).
+ * A table is stored in a slab, an array of 32-bit words: its index at index_base, its rows at
+ * rows_base (two units a word, low half first), its rules at rules_base (two words each).
  */
 #pragma once
 
@@ -29,16 +33,16 @@
 #define UNWIND_COUNT_BITS 8 /* of the number of rows */
 
 enum cfa_kind {
-    CFA_NONE = 0,      /* no unwind information */
-    CFA_RSP = 1,       /* cfa = rsp + offset */
-    CFA_RBP = 2,       /* cfa = rbp + offset */
-    CFA_DEREF_RSP = 3, /* cfa = *(rsp + low half of offset) + high half, both signed 16 bit */
-    CFA_DEREF_RBP = 4, /* cfa = *(rbp + low half of offset) + high half */
-    CFA_PLT = 5,       /* cfa = rsp + 8 + ((rip & 15) >= offset ? 8 : 0): lazy PLT entries */
-    CFA_SIGNAL = 6,    /* signal frame: registers are in the ucontext (x86-64 rt_sigframe) */
-    CFA_END = 7,       /* return address undefined: the entry of the thread */
+    CFA_NONE = 0,        /* no unwind information */
+    CFA_RSP = 1,         /* cfa = rsp + offset */
+    CFA_RBP = 2,         /* cfa = rbp + offset */
+    CFA_DEREF_RSP = 3,   /* cfa = *(rsp + low half of offset) + high half, both signed 16 bit */
+    CFA_DEREF_RBP = 4,   /* cfa = *(rbp + low half of offset) + high half */
+    CFA_PLT = 5,         /* cfa = rsp + 8 + ((rip & 15) >= offset ? 8 : 0): lazy PLT entries */
+    CFA_SIGNAL = 6,      /* signal frame: registers are in the ucontext (x86-64 rt_sigframe) */
+    CFA_END = 7,         /* return address undefined: the entry of the thread */
     CFA_UNSUPPORTED = 8, /* an expression without a kind of its own */
-    CFA_REGISTER = 16, /* + DWARF number 0-15: cfa = that register + offset; at the leaf only */
+    CFA_REGISTER = 16,   /* + DWARF number 0-15: cfa = that register + offset; at the leaf only */
 };
 
 enum rbp_kind {
@@ -62,10 +66,11 @@ enum range_kind {
     RANGE_TABLE = 2,
 };
 
-/* One mapping of executable code, or a piece of one if its table spans slabs. Sorted by start within a process. */
+/* One mapping of executable code, or a piece of one if its table spans slabs. Sorted by start
+ * within a process. */
 struct code_range {
-    uint64_t start; /* mapped address */
-    uint64_t bias;  /* mapped - stated, wraps */
+    uint64_t start;      /* mapped address */
+    uint64_t bias;       /* mapped - stated, wraps */
     uint32_t first_page; /* stated address >> 8 of the table's first page */
     uint32_t pages;
     uint32_t index_base; /* word offsets in the slab */
@@ -78,5 +83,5 @@ ABI_ASSERT(sizeof(struct code_range) == 40, "code_range");
 
 #define UNWIND_SLAB_WORDS (1u << 20) /* 4 MiB: the largest array value of 5.10 */
 #define MAX_UNWIND_SLABS 64
-#define MAX_CODE_RANGES (1u << 18)      /* of all processes together */
-#define MAX_PROCESS_RANGES_LOG2 12      /* of one process: 4,096 */
+#define MAX_CODE_RANGES (1u << 18) /* of all processes together */
+#define MAX_PROCESS_RANGES_LOG2 12 /* of one process: 4,096 */

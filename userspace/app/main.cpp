@@ -36,11 +36,14 @@ int main(int argc, char** argv) {
         return kExitUsage;
     }
     const std::string_view first = argv[1];
-    const auto is_first = [&](const CLI::App* subcommand) { return subcommand->get_name() == first; };
+    const auto is_first = [&](const CLI::App* subcommand) {
+        return subcommand->get_name() == first;
+    };
     if (!first.starts_with('-') && std::ranges::none_of(subcommands, is_first)) {
         log::error(fmt::format("there is no command '{}'", first));
         std::string known;
-        for (const CLI::App* subcommand : subcommands) known += (known.empty() ? "" : ", ") + subcommand->get_name();
+        for (const CLI::App* subcommand : subcommands)
+            known += (known.empty() ? "" : ", ") + subcommand->get_name();
         log::error("  known commands: " + known);
         return kExitUsage;
     }

@@ -145,7 +145,10 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
                      "Show the line that ran, not the first line of the function");
     record->add_flag("--accept-kernel-hazard", accept_kernel_hazard_,
                      "Record on a kernel that is known to hang under profilers");
-    record->add_option("--max-loss", max_loss_percent_, "Exit with 5 if more of the samples than this were lost, truncated or unreadable")
+    record
+        ->add_option(
+            "--max-loss", max_loss_percent_,
+            "Exit with 5 if more of the samples than this were lost, truncated or unreadable")
         ->type_name("PERCENT")
         ->default_str("no limit");
     record->add_flag("-q,--quiet", quiet_, "Errors only");
@@ -171,14 +174,16 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     auto source = events::find_source(event_);
     if (!source) return tl::unexpected(source.error());
     if (!std::isfinite(max_loss_percent_) || max_loss_percent_ < 0 || max_loss_percent_ > 100) {
-        return fail(fmt::format("--max-loss {} is not possible", max_loss_percent_), "give a percentage from 0 to 100", kExitUsage);
+        return fail(fmt::format("--max-loss {} is not possible", max_loss_percent_),
+                    "give a percentage from 0 to 100", kExitUsage);
     }
     pipeline::RecorderOptions options;
     options.source = *source;
     options.pids = pids_;
     options.command = command_;
     options.follow_children = children_;
-    constexpr double kBeyondAnyLimit = 1e9;  // still a number that the kernel's limit can be compared with
+    constexpr double kBeyondAnyLimit =
+        1e9;  // still a number that the kernel's limit can be compared with
     options.frequency_hz = static_cast<uint64_t>(std::min(frequency_hz_, kBeyondAnyLimit));
     options.kernel_frames = kernel_;
     options.accept_kernel_hazard = accept_kernel_hazard_;
@@ -221,7 +226,8 @@ std::optional<int> RecordCommand::sample(pipeline::Recorder& recorder) const {
 std::string RecordCommand::target_text() const {
     if (all_) return "the whole machine";
     if (!command_.empty()) return command_.front();
-    return pids_.size() == 1 ? fmt::format("process {}", pids_.front()) : fmt::format("{} processes", pids_.size());
+    return pids_.size() == 1 ? fmt::format("process {}", pids_.front())
+                             : fmt::format("{} processes", pids_.size());
 }
 
 Result<int> RecordCommand::run() {
@@ -245,8 +251,9 @@ Result<int> RecordCommand::run() {
     auto recorder = pipeline::Recorder::open(*options);
     if (!recorder) return tl::unexpected(recorder.error());
     if (auto started = (*recorder)->start(); !started) return tl::unexpected(started.error());
-    log::info(fmt::format("recording {} at {} Hz{}", target_text(), frequency_hz_,
-                          duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
+    log::info(
+        fmt::format("recording {} at {} Hz{}", target_text(), frequency_hz_,
+                    duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
     const auto signal = sample(**recorder);
     (*recorder)->stop();
     if (signal == SIGTERM) (*recorder)->signal_command(SIGTERM);
@@ -270,7 +277,9 @@ Result<int> RecordCommand::run() {
     const int status = options->command.empty() ? kExitOk : (*recorder)->wait_for_command();
     const double loss = pipeline::loss_percent(profile.statistics);
     if (loss <= max_loss_percent_) return status;
-    log::error(fmt::format("{:.3f} % of the samples were lost, truncated or unreadable; --max-loss allows {} %", loss, max_loss_percent_));
+    log::error(fmt::format(
+        "{:.3f} % of the samples were lost, truncated or unreadable; --max-loss allows {} %", loss,
+        max_loss_percent_));
     return status == kExitOk ? static_cast<int>(kExitLoss) : status;
 }
 

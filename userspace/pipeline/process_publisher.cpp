@@ -14,7 +14,8 @@ namespace pyebpf::pipeline {
 
 namespace {
 
-// The kernel may still walk with a list of ranges that was just replaced; a sample takes microseconds.
+// The kernel may still walk with a list of ranges that was just replaced; a sample takes
+// microseconds.
 constexpr uint64_t kReuseDelayNs = 1'000'000'000;
 constexpr uint64_t kListingPauseNs = 100'000'000;
 constexpr size_t kMaxProcessRanges = (size_t{1} << MAX_PROCESS_RANGES_LOG2) - 1;
@@ -28,7 +29,8 @@ std::optional<native::TableCache> open_cache() {
 
 }  // namespace
 
-// Hands out pieces of the array of code ranges: power-of-two sizes, freed pieces rest for a while before they are used again.
+// Hands out pieces of the array of code ranges: power-of-two sizes, freed pieces rest for a while
+// before they are used again.
 class ProcessPublisher::RangeArena {
   public:
     explicit RangeArena(std::span<code_range> ranges) : ranges_(ranges) {}
@@ -46,8 +48,12 @@ class ProcessPublisher::RangeArena {
         used_ += size;
         return static_cast<uint32_t>(used_ - size);
     }
-    void give_back(uint32_t first, size_t count) { resting_[order_of(count)].push_back({first, sys::monotonic_ns()}); }
-    [[nodiscard]] std::span<code_range> at(uint32_t first, size_t count) { return ranges_.subspan(first, count); }
+    void give_back(uint32_t first, size_t count) {
+        resting_[order_of(count)].push_back({first, sys::monotonic_ns()});
+    }
+    [[nodiscard]] std::span<code_range> at(uint32_t first, size_t count) {
+        return ranges_.subspan(first, count);
+    }
 
   private:
     struct Resting {
@@ -64,10 +70,12 @@ class ProcessPublisher::RangeArena {
     std::array<std::deque<Resting>, 32> resting_;
 };
 
-// The code ranges of one address space; shared by a parent and its forked children until one of them maps something.
+// The code ranges of one address space; shared by a parent and its forked children until one of
+// them maps something.
 class ProcessPublisher::RangeSpan {
   public:
-    RangeSpan(RangeArena& arena, uint32_t first, size_t count) : arena_(arena), first_(first), count_(count) {}
+    RangeSpan(RangeArena& arena, uint32_t first, size_t count)
+        : arena_(arena), first_(first), count_(count) {}
     ~RangeSpan() { arena_.give_back(first_, count_); }
     RangeSpan(const RangeSpan&) = delete;
     RangeSpan& operator=(const RangeSpan&) = delete;
@@ -110,7 +118,9 @@ ProcessPublisher::ProcessPublisher(loader::Sampler& sampler, process::BinaryCach
       binaries_(binaries),
       arena_(std::make_unique<RangeArena>(sampler.code_ranges())),
       slabs_(std::make_unique<Slabs>(sampler)),
-      unwind_tables_(std::make_unique<native::UnwindTables>(*slabs_, open_cache(), [this](std::span<const elf::ElfFile* const> files) { tables_ready(files); })) {}
+      unwind_tables_(std::make_unique<native::UnwindTables>(
+          *slabs_, open_cache(),
+          [this](std::span<const elf::ElfFile* const> files) { tables_ready(files); })) {}
 
 ProcessPublisher::~ProcessPublisher() {
     unwind_tables_->stop();  // its worker calls tables_ready(), which uses all the other members
@@ -152,7 +162,8 @@ void ProcessPublisher::ended(process::InstanceId id) {
     const std::scoped_lock lock(mutex_);
     const auto found = states_.find(pid);
     if (found == states_.end() || found->second->id != id) return;
-    // An exec ends the instance too, and its flags must outlive it: the kernel side removes the entry at exit, started() replaces ours.
+    // An exec ends the instance too, and its flags must outlive it: the kernel side removes the
+    // entry at exit, started() replaces ours.
     const uint32_t flags = found->second->entry.flags;
     found->second = std::make_unique<State>();
     found->second->pid = pid;
@@ -168,7 +179,8 @@ void ProcessPublisher::mapped(process::InstanceId id, const process::Mapping& ma
     State* state = find(pid);
     if (state == nullptr || state->id != id) return;
     if (binary->python.is_python) attach_runtime(*state, mapping, *binary);
-    // What was sampled once will be sampled again: the next run of the same program has its tables from its first tick.
+    // What was sampled once will be sampled again: the next run of the same program has its tables
+    // from its first tick.
     if (binary->elf && sampled_.contains(binary->elf.get())) state->wants_ranges = true;
     if (state->wants_ranges) update_ranges(*state);
     if (state->runtime || state->wants_ranges) publish(*state);
@@ -189,7 +201,8 @@ void ProcessPublisher::forked(process::InstanceId parent, process::InstanceId ch
     to->runtime = from->runtime;
     to->ranges = from->ranges;
     to->wants_ranges = from->wants_ranges;
-    const uint32_t own_flags = to->entry.flags;  // of a command that was watched before its fork was reported
+    const uint32_t own_flags =
+        to->entry.flags;  // of a command that was watched before its fork was reported
     to->entry = from->entry;
     if ((from->entry.flags & PROCESS_FOLLOW) == 0) to->entry.flags = 0;
     to->entry.flags |= own_flags;
@@ -205,13 +218,15 @@ void ProcessPublisher::publish(State& state) {
     state.published = true;
 }
 
-void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapping, const process::Binary& binary) {
+void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapping,
+                                      const process::Binary& binary) {
     if (binary.python.unsupported) {
         ++totals_.unsupported_processes;
         attachments_[state.id.value].is_unsupported = true;
         const std::string& reason = binary.python.unsupported->reason;
         if (warned_.insert(binary.path).second) {
-            log::warning(fmt::format("{} (pid {}): {}; its native stacks are recorded", binary.path, state.pid, reason));
+            log::warning(fmt::format("{} (pid {}): {}; its native stacks are recorded", binary.path,
+                                     state.pid, reason));
         }
         return;
     }
@@ -234,31 +249,38 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
     python = {};
     python.layout = layout->second;
     python.sources = runtime.sources;
-    if ((runtime.sources & (THREAD_STATE_TLS_MODULE | THREAD_STATE_TLS)) != 0) python.sources |= THREAD_STATE_TLS;
+    if ((runtime.sources & (THREAD_STATE_TLS_MODULE | THREAD_STATE_TLS)) != 0)
+        python.sources |= THREAD_STATE_TLS;
     python.tls_offset = runtime.tls_offset;
     python.tls_gilstate_offset = runtime.tls_gilstate_offset;
     if (runtime.tls_module_slot.value != 0) {
         python.tls_module_slot = (runtime.tls_module_slot + *bias).value;
         uint64_t module = 0;
-        if (sys::read_memory(state.pid, python.tls_module_slot, &module, sizeof(module)) && module < 65536) {
-            python.tls_module = static_cast<uint32_t>(module);  // 0 until the dynamic linker has filled it
+        if (sys::read_memory(state.pid, python.tls_module_slot, &module, sizeof(module)) &&
+            module < 65536) {
+            python.tls_module =
+                static_cast<uint32_t>(module);  // 0 until the dynamic linker has filled it
         }
     }
-    // Initial-exec access: the dynamic linker stores the offset from the thread pointer. Not a small negative number: it has not run
-    // yet, or the library was loaded late and its block is elsewhere.
+    // Initial-exec access: the dynamic linker stores the offset from the thread pointer. Not a
+    // small negative number: it has not run yet, or the library was loaded late and its block is
+    // elsewhere.
     const auto add_linked_offset = [&](StatedAddress slot, int64_t& offset, uint32_t source) {
         if (slot.value == 0) return;
         int64_t linked = 0;
-        if (sys::read_memory(state.pid, (slot + *bias).value, &linked, sizeof(linked)) && linked < 0 && linked > -(1 << 20)) {
+        if (sys::read_memory(state.pid, (slot + *bias).value, &linked, sizeof(linked)) &&
+            linked < 0 && linked > -(1 << 20)) {
             offset += linked;
         } else {
             python.sources &= ~source;
         }
     };
     add_linked_offset(runtime.tls_offset_slot, python.tls_offset, THREAD_STATE_TLS);
-    add_linked_offset(runtime.tls_gilstate_offset_slot, python.tls_gilstate_offset, THREAD_STATE_TLS_GILSTATE);
+    add_linked_offset(runtime.tls_gilstate_offset_slot, python.tls_gilstate_offset,
+                      THREAD_STATE_TLS_GILSTATE);
     if (runtime.key_address.value != 0) python.key_address = (runtime.key_address + *bias).value;
-    if (runtime.current_address.value != 0) python.current_address = (runtime.current_address + *bias).value;
+    if (runtime.current_address.value != 0)
+        python.current_address = (runtime.current_address + *bias).value;
     python.key_has_flag = runtime.version.major == 3 && runtime.version.minor >= 7;
     python.code_type = (runtime.code_type + *bias).value;
     for (const process::Mapping& other : table_->mappings(state.id)) {
@@ -276,13 +298,16 @@ void ProcessPublisher::want_code_ranges(process::InstanceId id) {
     const std::vector<process::Mapping> mappings = table_->mappings(id);
     const std::string executable_path = table_->instance(id).executable;
     for (const process::Mapping& mapping : mappings) {
-        if (mapping.file->inode != 0 || mapping.file->path == "[vdso]") (void)binaries_.get(pid, mapping);
+        if (mapping.file->inode != 0 || mapping.file->path == "[vdso]")
+            (void)binaries_.get(pid, mapping);
     }
     const std::scoped_lock lock(mutex_);
     State* state = find(pid);
     if (state == nullptr || state->id != id || state->wants_ranges) return;
     state->wants_ranges = true;
-    const auto executable = std::ranges::find(mappings, executable_path, [](const process::Mapping& mapping) { return mapping.file->path; });
+    const auto executable =
+        std::ranges::find(mappings, executable_path,
+                          [](const process::Mapping& mapping) { return mapping.file->path; });
     if (executable != mappings.end()) {
         if (const auto binary = binaries_.peek(*executable->file); binary && binary->elf) {
             sampled_.insert(binary->elf.get());
@@ -293,7 +318,8 @@ void ProcessPublisher::want_code_ranges(process::InstanceId id) {
     publish(*state);
 }
 
-// Builds the sorted list of the process's code ranges from its mappings and the tables that are ready.
+// Builds the sorted list of the process's code ranges from its mappings and the tables that are
+// ready.
 void ProcessPublisher::update_ranges(State& state) {
     std::vector<code_range> ranges;
     uint64_t end = 0;
@@ -306,18 +332,22 @@ void ProcessPublisher::update_ranges(State& state) {
         end = mapping.end;
         const auto binary = binaries_.peek(*mapping.file);
         const auto tables = binary && binary->elf ? unwind_tables_->get(binary->elf) : nullptr;
-        const auto bias = binary && binary->elf ? binary->elf->load_bias({mapping.start}, {mapping.file_offset}) : std::nullopt;
+        const auto bias = binary && binary->elf
+                              ? binary->elf->load_bias({mapping.start}, {mapping.file_offset})
+                              : std::nullopt;
         if (!tables || tables->empty() || !bias) {
             ranges.push_back({.start = mapping.start, .kind = RANGE_NO_TABLE});
             continue;
         }
         bool covered = false;
         for (const native::PlacedTable& table : *tables) {
-            const uint64_t table_start = (StatedAddress{uint64_t{table.first_page} << UNWIND_PAGE_SHIFT} + *bias).value;
+            const uint64_t table_start =
+                (StatedAddress{uint64_t{table.first_page} << UNWIND_PAGE_SHIFT} + *bias).value;
             const uint64_t table_end = table_start + (uint64_t{table.pages} << UNWIND_PAGE_SHIFT);
             if (table_end <= mapping.start || table_start >= mapping.end) continue;
             if (ranges.size() + 4 > kMaxProcessRanges) break;
-            if (!covered && table_start > mapping.start) ranges.push_back({.start = mapping.start, .kind = RANGE_NO_TABLE});
+            if (!covered && table_start > mapping.start)
+                ranges.push_back({.start = mapping.start, .kind = RANGE_NO_TABLE});
             code_range range{};
             range.start = std::max(mapping.start, table_start);
             range.bias = bias->value;
@@ -357,8 +387,11 @@ void ProcessPublisher::list_threads(process::InstanceId id) {
         if (listed_ns != 0 && now - listed_ns < kListingPauseNs) return;
         listed_ns = now;
     }
-    const auto read = [pid](uint64_t address, void* to, size_t bytes) { return sys::read_memory(pid, address, to, bytes); };
-    for (const python::LiveThread& thread : python::read_threads(read, *attached.runtime, attached.bias)) {
+    const auto read = [pid](uint64_t address, void* to, size_t bytes) {
+        return sys::read_memory(pid, address, to, bytes);
+    };
+    for (const python::LiveThread& thread :
+         python::read_threads(read, *attached.runtime, attached.bias)) {
         sampler_.put_thread_state(pid, thread.thread_pointer, thread.thread_state);
     }
 }
@@ -370,7 +403,8 @@ void ProcessPublisher::tables_ready(std::span<const elf::ElfFile* const> files) 
         const auto mappings = table_->mappings(state->id);
         const bool maps_it = std::ranges::any_of(mappings, [&](const process::Mapping& mapping) {
             const auto binary = binaries_.peek(*mapping.file);
-            return binary && binary->elf && std::ranges::find(files, binary->elf.get()) != files.end();
+            return binary && binary->elf &&
+                   std::ranges::find(files, binary->elf.get()) != files.end();
         });
         if (!maps_it) continue;
         update_ranges(*state);
@@ -390,7 +424,8 @@ ProcessPublisher::Attachment ProcessPublisher::attachment(process::InstanceId id
 
 bool ProcessPublisher::is_python(process::InstanceId id) const {
     const std::scoped_lock lock(mutex_);
-    return id.value < attachments_.size() && (attachments_[id.value].runtime || attachments_[id.value].is_unsupported);
+    return id.value < attachments_.size() &&
+           (attachments_[id.value].runtime || attachments_[id.value].is_unsupported);
 }
 
 std::string ProcessPublisher::python_version(process::InstanceId id) const {

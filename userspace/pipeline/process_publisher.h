@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells the kernel side what the walkers need of each process: where its Python runtime is, and which unwind tables its code has.
+// Tells the kernel side what the walkers need of each process: where its Python runtime is, and
+// which unwind tables its code has.
 //
-// Python processes get everything as soon as their mappings appear, so that their first tick is complete. Others get unwind tables when
-// they were sampled for the first time (want_code_ranges): what never runs costs nothing.
+// Python processes get everything as soon as their mappings appear, so that their first tick is
+// complete. Others get unwind tables when they were sampled for the first time (want_code_ranges):
+// what never runs costs nothing.
 #pragma once
 
 #include <map>
@@ -46,8 +48,11 @@ class ProcessPublisher : public process::ProcessObserver {
     void forked(process::InstanceId parent, process::InstanceId child) override;
 
     [[nodiscard]] PublisherTotals totals() const;
-    [[nodiscard]] native::UnwindTableTotals unwind_totals() const { return unwind_tables_->totals(); }
-    // Looks the threads of a Python process up in its memory, for those whose state the kernel side did not find. At most every 100 ms.
+    [[nodiscard]] native::UnwindTableTotals unwind_totals() const {
+        return unwind_tables_->totals();
+    }
+    // Looks the threads of a Python process up in its memory, for those whose state the kernel side
+    // did not find. At most every 100 ms.
     void list_threads(process::InstanceId id);
 
     // It maps a Python runtime, of whatever version.
@@ -70,7 +75,8 @@ class ProcessPublisher : public process::ProcessObserver {
     class Slabs;
 
     void publish(State& state);
-    void attach_runtime(State& state, const process::Mapping& mapping, const process::Binary& binary);
+    void attach_runtime(State& state, const process::Mapping& mapping,
+                        const process::Binary& binary);
     void update_ranges(State& state);
     void tables_ready(std::span<const elf::ElfFile* const> files);
     State* find(uint32_t pid);
@@ -79,12 +85,13 @@ class ProcessPublisher : public process::ProcessObserver {
     process::BinaryCache& binaries_;
     const process::ProcessTable* table_ = nullptr;
 
-    mutable std::mutex mutex_;  // guards what follows
+    mutable std::mutex mutex_;                                     // guards what follows
     std::unordered_map<uint32_t, std::unique_ptr<State>> states_;  // by pid: the current instance
     std::unordered_map<const python::Runtime*, uint32_t> layouts_;
-    std::vector<Attachment> attachments_;  // by InstanceId
+    std::vector<Attachment> attachments_;                       // by InstanceId
     std::unordered_map<uint32_t, uint64_t> threads_listed_ns_;  // by InstanceId
-    std::set<const elf::ElfFile*> sampled_;  // programs with samples; kept alive by the binary cache
+    std::set<const elf::ElfFile*>
+        sampled_;                   // programs with samples; kept alive by the binary cache
     std::set<std::string> warned_;  // files
     PublisherTotals totals_;
     std::unique_ptr<RangeArena> arena_;

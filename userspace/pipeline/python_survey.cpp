@@ -32,7 +32,8 @@ std::vector<PythonProcess> survey_python_processes() {
             PythonProcess process;
             process.pid = table.pid(id);
             process.path = mapping.file->path;
-            if (binary->python.runtime) process.version = binary->python.runtime->version.to_string();
+            if (binary->python.runtime)
+                process.version = binary->python.runtime->version.to_string();
             if (binary->python.unsupported) {
                 process.version = binary->python.unsupported->version.to_string();
                 process.problem = binary->python.unsupported->reason;

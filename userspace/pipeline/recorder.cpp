@@ -48,7 +48,8 @@ Result<void> check_rights() {
 Result<void> check_frequency(uint64_t frequency_hz) {
     const uint64_t limit = sys::max_sample_rate_hz();
     if (frequency_hz > limit) {
-        return fail(fmt::format("a frequency of {} Hz is above the kernel's limit of {} Hz", frequency_hz, limit),
+        return fail(fmt::format("a frequency of {} Hz is above the kernel's limit of {} Hz",
+                                frequency_hz, limit),
                     "lower it, or raise the sysctl kernel.perf_event_max_sample_rate", kExitUsage);
     }
     return {};
@@ -57,11 +58,13 @@ Result<void> check_frequency(uint64_t frequency_hz) {
 Result<void> check_kernel() {
     if (!sys::has_btf()) {
         return fail("this kernel has no type information (/sys/kernel/btf/vmlinux)",
-                    "recording needs a kernel built with CONFIG_DEBUG_INFO_BTF; pyebpf doctor works without");
+                    "recording needs a kernel built with CONFIG_DEBUG_INFO_BTF; pyebpf doctor "
+                    "works without");
     }
     if (const std::string mode = sys::lockdown_mode(); sys::forbids_kernel_reads(mode)) {
-        return fail(fmt::format("the kernel is locked down ({}): BPF may not read memory", mode),
-                    "recording needs lockdown off or in integrity mode; pyebpf doctor works without");
+        return fail(
+            fmt::format("the kernel is locked down ({}): BPF may not read memory", mode),
+            "recording needs lockdown off or in integrity mode; pyebpf doctor works without");
     }
     return {};
 }
@@ -69,19 +72,23 @@ Result<void> check_kernel() {
 Result<void> check_hazard(bool accept) {
     const auto hazard = sys::user_copy_hazard();
     if (!hazard || accept) return {};
-    return fail(*hazard, "update the kernel, or pass --accept-kernel-hazard if your distribution has fixed it in this version");
+    return fail(*hazard,
+                "update the kernel, or pass --accept-kernel-hazard if your distribution has fixed "
+                "it in this version");
 }
 
 Result<void> check_pids(const std::vector<uint32_t>& pids) {
     for (const uint32_t pid : pids) {
         if (pid == 0) return fail("0 is no process id", "-a records the whole machine", kExitUsage);
         if (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM) continue;
-        return fail(fmt::format("there is no process {}", pid), "pyebpf doctor lists the Python processes that run now");
+        return fail(fmt::format("there is no process {}", pid),
+                    "pyebpf doctor lists the Python processes that run now");
     }
     return {};
 }
 
-// Room for two seconds of samples of 1 KiB: as long as this thread may be busy naming, or waiting for a CPU. A power of two.
+// Room for two seconds of samples of 1 KiB: as long as this thread may be busy naming, or waiting
+// for a CPU. A power of two.
 size_t ring_bytes(uint64_t frequency_hz, size_t cpus) {
     constexpr size_t kSmallest = 8 << 20;
     constexpr size_t kLargest = 128 << 20;
@@ -117,7 +124,8 @@ struct Recorder::Parts {
     std::unique_ptr<Tracker> tracker;
     std::vector<UniqueFd> events;  // until they are attached
     std::optional<sys::ChildProcess> child;
-    std::vector<UniqueFd> targets;  // of the pids: readable when the process has ended, even if nobody reaps it
+    std::vector<UniqueFd>
+        targets;  // of the pids: readable when the process has ended, even if nobody reaps it
     std::vector<int> event_fds;
     size_t cpus = 0;
 
@@ -133,7 +141,7 @@ struct Recorder::Parts {
     Buckets buckets{};
     std::unordered_map<uint64_t, uint64_t> python_stack_ns;  // by hash: when it was first sampled
     std::set<uint32_t> python_started;  // InstanceIds with a complete Python stack
-    uint64_t busy_ns = 0;  // of all CPUs while sampling
+    uint64_t busy_ns = 0;               // of all CPUs while sampling
     uint64_t undefined_samples = 0;
     uint64_t malformed_samples = 0;
 
@@ -152,8 +160,9 @@ Recorder::Recorder() : parts_(std::make_unique<Parts>()) {}
 Recorder::~Recorder() = default;
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options) {
-    for (const auto& check : {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights(), check_kernel(),
-                              check_hazard(options.accept_kernel_hazard)}) {
+    for (const auto& check :
+         {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights(),
+          check_kernel(), check_hazard(options.accept_kernel_hazard)}) {
         if (!check) return tl::unexpected(check.error());
     }
     std::unique_ptr<Recorder> recorder(new Recorder());
@@ -175,25 +184,30 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options)
     auto sampler = loader::Sampler::load(sampler_options);
     if (!sampler) return tl::unexpected(sampler.error());
     parts.sampler = std::move(*sampler);
-    if (auto attached = parts.sampler->attach_process_events(); !attached) return tl::unexpected(attached.error());
+    if (auto attached = parts.sampler->attach_process_events(); !attached)
+        return tl::unexpected(attached.error());
 
     parts.publisher = std::make_unique<ProcessPublisher>(*parts.sampler, parts.binaries);
     parts.table = std::make_unique<process::ProcessTable>(*parts.publisher);
     parts.publisher->set_table(*parts.table);
-    parts.resolver = std::make_unique<StackResolver>(parts.profile, parts.store, *parts.table, parts.binaries, *parts.publisher,
-                                                     options.native_frames);
+    parts.resolver =
+        std::make_unique<StackResolver>(parts.profile, parts.store, *parts.table, parts.binaries,
+                                        *parts.publisher, options.native_frames);
     auto tracker = Tracker::open(*parts.table);
     if (!tracker) return tl::unexpected(tracker.error());
     parts.tracker = std::move(*tracker);
 
     for (const int cpu : *cpus) {
-        auto event = sys::open_sampling_event(options.source->at_frequency(options.frequency_hz), cpu);
+        auto event =
+            sys::open_sampling_event(options.source->at_frequency(options.frequency_hz), cpu);
         if (!event) return tl::unexpected(event.error());
         parts.events.push_back(std::move(*event));
     }
     for (const uint32_t pid : options.pids) {
         UniqueFd target(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-        if (!target) return fail(fmt::format("there is no process {}", pid), "it has just ended, or it is a thread of another process");
+        if (!target)
+            return fail(fmt::format("there is no process {}", pid),
+                        "it has just ended, or it is a thread of another process");
         parts.targets.push_back(std::move(target));
     }
     if (!options.command.empty()) {
@@ -207,13 +221,16 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options)
 Result<void> Recorder::start() {
     Parts& parts = *parts_;
     parts.tracker->start();
-    if (parts.child) parts.publisher->watch(static_cast<uint32_t>(parts.child->pid()), parts.options.follow_children);
+    if (parts.child)
+        parts.publisher->watch(static_cast<uint32_t>(parts.child->pid()),
+                               parts.options.follow_children);
     for (const uint32_t pid : with_descendants(parts.options.pids, parts.options.follow_children)) {
         parts.publisher->watch(pid, parts.options.follow_children);
     }
     for (UniqueFd& event : parts.events) {
         const int fd = event.get();
-        if (auto attached = parts.sampler->attach_sampling_event(std::move(event)); !attached) return attached;
+        if (auto attached = parts.sampler->attach_sampling_event(std::move(event)); !attached)
+            return attached;
         parts.event_fds.push_back(fd);
     }
     parts.events.clear();
@@ -234,7 +251,8 @@ bool Recorder::pump(int timeout_ms) {
     const auto ended = [&](size_t i) { return (fds[i].revents & POLLIN) != 0; };
     // A target that has ended would make every poll return at once.
     for (size_t i = parts.targets.size(); i-- > 0;) {
-        if (ended(1 + (parts.child ? 1 : 0) + i)) parts.targets.erase(parts.targets.begin() + static_cast<ptrdiff_t>(i));
+        if (ended(1 + (parts.child ? 1 : 0) + i))
+            parts.targets.erase(parts.targets.begin() + static_cast<ptrdiff_t>(i));
     }
     parts.take_records();
     if (parts.child) return !parts.child->try_wait();
@@ -250,7 +268,8 @@ void Recorder::stop() {
 }
 
 void Recorder::Parts::take_records() {
-    // First everything that was sampled, then the process events, which are then newer; then names, while the processes live.
+    // First everything that was sampled, then the process events, which are then newer; then names,
+    // while the processes live.
     sampler->drain([this](std::span<const uint8_t> record) {
         record_header header{};
         if (record.size() < sizeof(header)) return;
@@ -279,7 +298,8 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     if (python_outcome == PYTHON_COMPLETE) python_started.insert(instance.value);
     if (python_outcome == PYTHON_NO_THREAD_STATE || python_outcome == PYTHON_FAULT_THREAD_STATE) {
         if (!python_started.contains(instance.value)) {
-            python_outcome = PYTHON_NO_THREAD_STATE;  // start-up: the interpreter's variables have no pages yet
+            python_outcome =
+                PYTHON_NO_THREAD_STATE;  // start-up: the interpreter's variables have no pages yet
         } else {
             publisher->list_threads(instance);
         }
@@ -287,39 +307,49 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     if (python_outcome < PYTHON_OUTCOMES) ++python_outcomes[python_outcome];
     if (sample.native_outcome < NATIVE_OUTCOMES) ++native_outcomes[sample.native_outcome];
     if (sample.python_hash != 0 && sample.python_code_defined == 0) ++undefined_samples;
-    if (sample.native_outcome == NATIVE_NO_MAPPING || sample.native_outcome == NATIVE_NO_TABLE) publisher->want_code_ranges(instance);
+    if (sample.native_outcome == NATIVE_NO_MAPPING || sample.native_outcome == NATIVE_NO_TABLE)
+        publisher->want_code_ranges(instance);
 
     profile::Sample& taken = profile.samples.emplace_back();
     taken.time_ns = sample.time_ns;
     taken.weight = sample.weight;
     taken.cpu = static_cast<uint16_t>(sample.cpu);
     taken.thread = thread_of(process_of(instance), sample);
-    // A stack means the code objects that were there when it was sent, before its first sample. Others may be at these addresses by now.
+    // A stack means the code objects that were there when it was sent, before its first sample.
+    // Others may be at these addresses by now.
     sample_record as_sent = sample;
-    if (sample.python_hash != 0) as_sent.time_ns = python_stack_ns.try_emplace(sample.python_hash, sample.time_ns).first->second;
-    // Imperfect stacks are resolved anew for each sample, so that these numbers move with each of them.
+    if (sample.python_hash != 0)
+        as_sent.time_ns =
+            python_stack_ns.try_emplace(sample.python_hash, sample.time_ns).first->second;
+    // Imperfect stacks are resolved anew for each sample, so that these numbers move with each of
+    // them.
     const ResolverTotals before = resolver->totals();
     resolved.push_back(resolver->resolve(as_sent, instance));
     const ResolverTotals& after = resolver->totals();
-    const Bucket bucket = bucket_of({.python_outcome = python_outcome,
-                                     .native_outcome = sample.native_outcome,
-                                     .is_python_process = publisher->is_python(instance),
-                                     .part_missing = after.missing_parts != before.missing_parts,
-                                     .frame_unnamed = after.undefined_frames != before.undefined_frames});
+    const Bucket bucket =
+        bucket_of({.python_outcome = python_outcome,
+                   .native_outcome = sample.native_outcome,
+                   .is_python_process = publisher->is_python(instance),
+                   .part_missing = after.missing_parts != before.missing_parts,
+                   .frame_unnamed = after.undefined_frames != before.undefined_frames});
     ++buckets[static_cast<size_t>(bucket)];
 }
 
 profile::ProcessId Recorder::Parts::process_of(process::InstanceId id) {
-    const auto [entry, is_new] = processes.emplace(id.value, profile::ProcessId{static_cast<uint32_t>(profile.processes.size())});
+    const auto [entry, is_new] = processes.emplace(
+        id.value, profile::ProcessId{static_cast<uint32_t>(profile.processes.size())});
     if (is_new) profile.processes.emplace_back();  // filled at the end, when all is known
     return entry->second;
 }
 
-profile::ThreadId Recorder::Parts::thread_of(profile::ProcessId process, const sample_record& sample) {
+profile::ThreadId Recorder::Parts::thread_of(profile::ProcessId process,
+                                             const sample_record& sample) {
     const uint64_t key = uint64_t{process.value} << 32 | sample.tid;
-    const auto [entry, is_new] = threads.emplace(key, profile::ThreadId{static_cast<uint32_t>(profile.threads.size())});
+    const auto [entry, is_new] =
+        threads.emplace(key, profile::ThreadId{static_cast<uint32_t>(profile.threads.size())});
     if (is_new) profile.threads.push_back({process, sample.tid, {}});
-    const std::string_view name(sample.thread_name, strnlen(sample.thread_name, sizeof(sample.thread_name)));
+    const std::string_view name(sample.thread_name,
+                                strnlen(sample.thread_name, sizeof(sample.thread_name)));
     profile.threads[entry->second.value].name = profile.strings.intern(name);
     return entry->second;
 }
@@ -327,7 +357,8 @@ profile::ThreadId Recorder::Parts::thread_of(profile::ProcessId process, const s
 RecorderStatus Recorder::status() const {
     const Parts& parts = *parts_;
     RecorderStatus status;
-    status.elapsed_seconds = static_cast<double>(sys::monotonic_ns() - parts.profile.start_ns) * 1e-9;
+    status.elapsed_seconds =
+        static_cast<double>(sys::monotonic_ns() - parts.profile.start_ns) * 1e-9;
     status.samples = parts.profile.samples.size();
     status.lost = parts.sampler->counters()[COUNTER_TICKS_LOST];
     status.processes = parts.profile.processes.size();
@@ -335,7 +366,9 @@ RecorderStatus Recorder::status() const {
     return status;
 }
 
-int Recorder::wait_for_command() { return parts_->child ? parts_->child->wait() : 0; }
+int Recorder::wait_for_command() {
+    return parts_->child ? parts_->child->wait() : 0;
+}
 
 void Recorder::signal_command(int signal) {
     if (parts_->child) parts_->child->send_signal(signal);
@@ -355,12 +388,13 @@ profile::Profile Recorder::finish() {
         process.executable = profile.strings.intern(instance.executable);
         process.python = profile.strings.intern(parts.publisher->python_version({instance_id}));
     }
-    for (size_t i = 0; i < profile.samples.size(); ++i) profile.samples[i].stack = parts.resolver->stack(parts.resolved[i]);
+    for (size_t i = 0; i < profile.samples.size(); ++i)
+        profile.samples[i].stack = parts.resolver->stack(parts.resolved[i]);
     std::ranges::stable_sort(profile.samples, {}, &profile::Sample::time_ns);
     const events::EventSource& source = *parts.options.source;
     const uint64_t period = source.period(parts.options.frequency_hz);
-    profile.sources.push_back(
-        {std::string(source.name), std::string(source.unit), period, static_cast<uint32_t>(parts.options.frequency_hz)});
+    profile.sources.push_back({std::string(source.name), std::string(source.unit), period,
+                               static_cast<uint32_t>(parts.options.frequency_hz)});
 
     StatisticsInput input;
     input.kernel = parts.sampler->counters();

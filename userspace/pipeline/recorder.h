@@ -43,7 +43,8 @@ struct RecorderStatus {
 
 class Recorder {
   public:
-    // Everything that can fail for lack of rights or features fails here, before anything is sampled.
+    // Everything that can fail for lack of rights or features fails here, before anything is
+    // sampled.
     [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const RecorderOptions& options);
     ~Recorder();
 

@@ -41,10 +41,13 @@ std::string decode_units(std::span<const uint8_t> bytes) {
     return text;
 }
 
-size_t width_of(uint16_t encoding) { return encoding == TEXT_UCS2 ? 2 : encoding == TEXT_UCS4 ? 4 : 1; }
+size_t width_of(uint16_t encoding) {
+    return encoding == TEXT_UCS2 ? 2 : encoding == TEXT_UCS4 ? 4 : 1;
+}
 
 template <class Frame>
-bool copy_frames(std::span<const uint8_t> bytes, uint32_t count, size_t limit, std::vector<Frame>& frames) {
+bool copy_frames(std::span<const uint8_t> bytes, uint32_t count, size_t limit,
+                 std::vector<Frame>& frames) {
     if (count > limit || bytes.size() != count * sizeof(Frame)) return false;
     frames.resize(count);
     if (count > 0) std::memcpy(frames.data(), bytes.data(), bytes.size());
@@ -52,7 +55,8 @@ bool copy_frames(std::span<const uint8_t> bytes, uint32_t count, size_t limit, s
 }
 
 // Takes the stored bytes of a text from the front of rest.
-bool take_text(std::span<const uint8_t>& rest, const stored_text& text, std::span<const uint8_t>& bytes) {
+bool take_text(std::span<const uint8_t>& rest, const stored_text& text,
+               std::span<const uint8_t>& bytes) {
     if (text.stored > rest.size()) return false;
     bytes = rest.first(text.stored);
     rest = rest.subspan(text.stored);
@@ -130,20 +134,23 @@ bool StackStore::add_definition(std::span<const uint8_t> record) {
     code.time_ns = definition.time_ns;
     code.has_name = definition.name.encoding != TEXT_MISSING;
     code.has_file = definition.file.encoding != TEXT_MISSING;
-    code.has_line_table = definition.table.encoding != TEXT_MISSING && definition.table.stored == definition.table.length;
+    code.has_line_table = definition.table.encoding != TEXT_MISSING &&
+                          definition.table.stored == definition.table.length;
     code.name = to_string(name, definition.name);
     code.file = to_string(file, definition.file);
     code.line_table.assign(table.begin(), table.end());
     code.first_line = definition.first_line;
     code.flags = definition.code_flags;
     code.first_traceable = definition.first_traceable;
-    code_[{definition.space.tgid, definition.space.generation}][definition.code].push_back(std::move(code));
+    code_[{definition.space.tgid, definition.space.generation}][definition.code].push_back(
+        std::move(code));
     return true;
 }
 
 void StackStore::add_code(const Identity& identity, uint64_t address, CodeObject code) {
     auto& definitions = code_[identity][address];
-    const auto after = std::ranges::upper_bound(definitions, code.time_ns, {}, &CodeObject::time_ns);
+    const auto after =
+        std::ranges::upper_bound(definitions, code.time_ns, {}, &CodeObject::time_ns);
     definitions.insert(after, std::move(code));
 }
 
@@ -162,7 +169,8 @@ const std::vector<python_frame>* StackStore::python(uint64_t hash) const {
     return found == python_.end() ? nullptr : &found->second;
 }
 
-const CodeObject* StackStore::code(const Identity& identity, uint64_t address, uint64_t time_ns) const {
+const CodeObject* StackStore::code(const Identity& identity, uint64_t address,
+                                   uint64_t time_ns) const {
     const auto space = code_.find(identity);
     if (space == code_.end()) return nullptr;
     const auto found = space->second.find(address);

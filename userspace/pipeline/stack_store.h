@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel side sent once and samples refer to: stack parts by hash, code objects by address. Checks every record: the ring is ours, but
-// the texts and addresses in it come from the sampled processes.
+// What the kernel side sent once and samples refer to: stack parts by hash, code objects by
+// address. Checks every record: the ring is ours, but the texts and addresses in it come from the
+// sampled processes.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@
 
 namespace pyebpf::pipeline {
 
-// A code object's facts. Texts are UTF-8 (Python 2: the bytes as they are), "…" at the end if they were cut.
+// A code object's facts. Texts are UTF-8 (Python 2: the bytes as they are), "…" at the end if they
+// were cut.
 struct CodeObject {
     uint64_t time_ns = 0;  // when it was defined
     std::string name;      // qualified name where the version has it
@@ -52,8 +54,10 @@ class StackStore {
     [[nodiscard]] const std::vector<native_frame>* native(uint64_t hash) const;
     [[nodiscard]] const std::vector<python_frame>* python(uint64_t hash) const;
 
-    // The code object at an address, as it was at a time: the last definition that is not newer, else the first one after. Null if there is none.
-    [[nodiscard]] const CodeObject* code(const Identity& identity, uint64_t address, uint64_t time_ns) const;
+    // The code object at an address, as it was at a time: the last definition that is not newer,
+    // else the first one after. Null if there is none.
+    [[nodiscard]] const CodeObject* code(const Identity& identity, uint64_t address,
+                                         uint64_t time_ns) const;
 
     [[nodiscard]] uint64_t malformed_records() const { return malformed_; }
 
@@ -61,7 +65,8 @@ class StackStore {
     bool add_stack(std::span<const uint8_t> record);
     bool add_definition(std::span<const uint8_t> record);
 
-    using Definitions = std::unordered_map<uint64_t, std::vector<CodeObject>>;  // by address, oldest first
+    using Definitions =
+        std::unordered_map<uint64_t, std::vector<CodeObject>>;  // by address, oldest first
     std::unordered_map<uint64_t, std::vector<uint64_t>> kernel_;
     std::unordered_map<uint64_t, std::vector<native_frame>> native_;
     std::unordered_map<uint64_t, std::vector<python_frame>> python_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The accounting of a recording: every tick is in one bucket, every imperfection has a name and a number.
+// The accounting of a recording: every tick is in one bucket, every imperfection has a name and a
+// number.
 #pragma once
 
 #include <array>
@@ -15,18 +16,20 @@
 
 namespace pyebpf::pipeline {
 
-// What became of a tick, for the user: each tick is in exactly one bucket, and the buckets add up to the ticks received and missed.
-// A sample with several imperfections is in the first that fits, in this order.
+// What became of a tick, for the user: each tick is in exactly one bucket, and the buckets add up
+// to the ticks received and missed. A sample with several imperfections is in the first that fits,
+// in this order.
 enum class Bucket : uint8_t {
     kIdle,
     kFiltered,
-    kThrottled,         // never came
-    kLost,              // the sample, or a part of its stack, did not arrive
-    kUnknownLayout,     // a Python process whose version is not supported, or was not known yet
-    kFaulted,           // memory that was not readable, or made no sense; a Python frame without a name
-    kTruncated,         // deeper than the limits
+    kThrottled,      // never came
+    kLost,           // the sample, or a part of its stack, did not arrive
+    kUnknownLayout,  // a Python process whose version is not supported, or was not known yet
+    kFaulted,    // memory that was not readable, or made no sense; a Python frame without a name
+    kTruncated,  // deeper than the limits
     kNoThreadState,     // of a Python process: a native thread, start-up, exit
-    kNativeIncomplete,  // all of Python, but the native stack ended early, at code without unwind information
+    kNativeIncomplete,  // all of Python, but the native stack ended early, at code without unwind
+                        // information
     kComplete,
     kCount,
 };
@@ -36,8 +39,8 @@ struct SampleFacts {
     uint8_t python_outcome = PYTHON_NOT_A_PYTHON_PROCESS;
     uint8_t native_outcome = NATIVE_NOT_TAKEN;
     bool is_python_process = false;
-    bool part_missing = false;    // a part of the stack was lost
-    bool frame_unnamed = false;   // a Python frame whose code object is not known
+    bool part_missing = false;   // a part of the stack was lost
+    bool frame_unnamed = false;  // a Python frame whose code object is not known
 };
 
 [[nodiscard]] Bucket bucket_of(const SampleFacts& sample);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kRingPages = 128;  // 512 KiB a CPU: some 4,000 mappings
 constexpr auto kSwarm = std::chrono::microseconds(500);
-constexpr int kUrgent = -20;        // nice value: a new process should not have to wait for the busy ones
+constexpr int kUrgent = -20;  // nice value: a new process should not have to wait for the busy ones
 
 }  // namespace
 
@@ -59,7 +59,8 @@ void Tracker::run() {
         if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
         if ((fds[0].revents & POLLIN) != 0) return;
         catch_up();
-        // Events come in swarms (an exec maps a dozen files): one wake-up for each swarm, not for each event.
+        // Events come in swarms (an exec maps a dozen files): one wake-up for each swarm, not for
+        // each event.
         std::this_thread::sleep_for(kSwarm);
     }
 }
@@ -73,7 +74,9 @@ void Tracker::catch_up() {
     };
     std::deque<Event> events;
     for (sys::ProcessEventRing& ring : rings_) {
-        ring.drain([&](const sys::ProcessEvent& event) { events.push_back({event, std::string(event.text)}); });
+        ring.drain([&](const sys::ProcessEvent& event) {
+            events.push_back({event, std::string(event.text)});
+        });
     }
     std::ranges::stable_sort(events, {}, [](const Event& entry) { return entry.event.time_ns; });
     for (Event& entry : events) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows process events on a thread of its own, so that a new interpreter is known to the kernel side within a fraction of a
-// millisecond, whatever the other threads are doing.
+// Follows process events on a thread of its own, so that a new interpreter is known to the kernel
+// side within a fraction of a millisecond, whatever the other threads are doing.
 #pragma once
 
 #include <memory>

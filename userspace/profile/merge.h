@@ -64,11 +64,11 @@ struct ReplacedEvaluator {
 };
 
 struct MergeResult {
-    std::vector<MergedLink> links;      // leaf first; boundaries and replaced evaluators left out
+    std::vector<MergedLink> links;  // leaf first; boundaries and replaced evaluators left out
     std::vector<ReplacedEvaluator> evaluators;  // leaf first
-    uint32_t runs_matched = 0;          // placed by R1 or R3
-    uint32_t runs_unmatched = 0;        // placed by R4
-    uint32_t evaluators_unmatched = 0;  // R2, the leaf-most not counted
+    uint32_t runs_matched = 0;                  // placed by R1 or R3
+    uint32_t runs_unmatched = 0;                // placed by R4
+    uint32_t evaluators_unmatched = 0;          // R2, the leaf-most not counted
     // All runs were matched, and all evaluators but the innermost.
     [[nodiscard]] bool verified() const { return runs_unmatched == 0 && evaluators_unmatched == 0; }
 };

@@ -25,7 +25,8 @@ class Fields {
     template <class T>
     [[nodiscard]] T take(uint32_t offset) const {
         T value{};
-        if (offset + sizeof(T) <= bytes_.size()) std::memcpy(&value, bytes_.data() + offset, sizeof(T));
+        if (offset + sizeof(T) <= bytes_.size())
+            std::memcpy(&value, bytes_.data() + offset, sizeof(T));
         return value;
     }
     std::vector<uint8_t> bytes_;
@@ -43,7 +44,8 @@ std::optional<uint64_t> read_u64(const ReadMemory& read, uint64_t address) {
     return value;
 }
 
-RawText read_bytes(const ReadMemory& read, uint64_t address, uint64_t bytes, text_encoding encoding) {
+RawText read_bytes(const ReadMemory& read, uint64_t address, uint64_t bytes,
+                   text_encoding encoding) {
     RawText text;
     const size_t take = std::min<uint64_t>(bytes, kMaxTextBytes) & ~size_t{3};
     text.bytes.resize(bytes <= kMaxTextBytes ? bytes : take);
@@ -59,7 +61,8 @@ RawText read_text(const ReadMemory& read, const python_layout& layout, uint64_t 
     const auto head = read_fields(read, address, kHeadBytes);
     if (!head) return {};
     if (layout.text.is_bytes != 0) {
-        return read_bytes(read, address + layout.text.bytes_data, head->u64(layout.object.var_size), TEXT_BYTES);
+        return read_bytes(read, address + layout.text.bytes_data, head->u64(layout.object.var_size),
+                          TEXT_BYTES);
     }
     const uint64_t length = head->u64(layout.text.length);
     const uint32_t state = head->u32(layout.text.state);
@@ -73,32 +76,41 @@ RawText read_text(const ReadMemory& read, const python_layout& layout, uint64_t 
         data = *pointer;
     }
     if (is_ascii) return read_bytes(read, data, length, TEXT_BYTES);
-    const text_encoding encoding = width == 1 ? TEXT_LATIN1 : width == 2 ? TEXT_UCS2 : width == 4 ? TEXT_UCS4 : TEXT_MISSING;
+    const text_encoding encoding = width == 1   ? TEXT_LATIN1
+                                   : width == 2 ? TEXT_UCS2
+                                   : width == 4 ? TEXT_UCS4
+                                                : TEXT_MISSING;
     if (encoding == TEXT_MISSING || length > kMaxTextBytes * 16) return {};
     return read_bytes(read, data, length * width, encoding);
 }
 
 }  // namespace
 
-std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& layout, uint64_t code_type, uint64_t address) {
+std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& layout,
+                                  uint64_t code_type, uint64_t address) {
     const auto head = read_fields(read, address, layout.code.read_bytes);
     if (!head || head->u64(layout.object.type) != code_type) return std::nullopt;
     const bool has_qualified_name = layout.code.qualified_name != LAYOUT_ABSENT;
     LiveCode code;
-    code.name = read_text(read, layout, head->u64(has_qualified_name ? layout.code.qualified_name : layout.code.name));
+    code.name =
+        read_text(read, layout,
+                  head->u64(has_qualified_name ? layout.code.qualified_name : layout.code.name));
     code.file = read_text(read, layout, head->u64(layout.code.file_name));
     code.first_line = static_cast<int32_t>(head->u32(layout.code.first_line));
     code.flags = head->u32(layout.code.flags);
-    if (layout.code.first_traceable != LAYOUT_ABSENT) code.first_traceable = head->u32(layout.code.first_traceable);
+    if (layout.code.first_traceable != LAYOUT_ABSENT)
+        code.first_traceable = head->u32(layout.code.first_traceable);
     const uint64_t table = head->u64(layout.code.line_table);
     const auto table_bytes = read_u64(read, table + layout.object.var_size);
     if (table_bytes && *table_bytes <= kMaxTableBytes) {
         code.line_table.resize(*table_bytes);
-        if (!code.line_table.empty() && !read(table + layout.text.bytes_data, code.line_table.data(), code.line_table.size())) {
+        if (!code.line_table.empty() &&
+            !read(table + layout.text.bytes_data, code.line_table.data(), code.line_table.size())) {
             code.line_table.clear();
         }
     }
-    // The object may have been freed and replaced meanwhile: believe it only if its head has not changed.
+    // The object may have been freed and replaced meanwhile: believe it only if its head has not
+    // changed.
     const auto again = read_fields(read, address, layout.code.read_bytes);
     if (!again || again->u64(layout.code.name) != head->u64(layout.code.name) ||
         again->u64(layout.code.line_table) != head->u64(layout.code.line_table)) {
@@ -107,14 +119,16 @@ std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& l
     return code;
 }
 
-std::vector<LiveThread> read_threads(const ReadMemory& read, const Runtime& runtime, LoadBias bias) {
+std::vector<LiveThread> read_threads(const ReadMemory& read, const Runtime& runtime,
+                                     LoadBias bias) {
     std::vector<LiveThread> threads;
     if (runtime.interpreters_head.value == 0) return threads;
     uint64_t interpreter = read_u64(read, (runtime.interpreters_head + bias).value).value_or(0);
     for (size_t i = 0; interpreter != 0 && i < kMaxInterpreters; ++i) {
         uint64_t thread = read_u64(read, interpreter + runtime.interpreter_threads).value_or(0);
         while (thread != 0 && threads.size() < kMaxThreads) {
-            const auto thread_pointer = read_u64(read, thread + runtime.layout.thread_state.thread_id);
+            const auto thread_pointer =
+                read_u64(read, thread + runtime.layout.thread_state.thread_id);
             if (!thread_pointer) break;
             threads.push_back({thread, *thread_pointer});
             thread = read_u64(read, thread + runtime.thread_next).value_or(0);

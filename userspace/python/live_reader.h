@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads Python objects from the memory of a live process, for what the kernel side could not: a page that was not resident, more code objects
-// than one sample defines, thread states of threads that released the GIL. The memory is hostile and changes while it is read: every
-// length is bounded, and what does not look right is refused.
+// Reads Python objects from the memory of a live process, for what the kernel side could not: a
+// page that was not resident, more code objects than one sample defines, thread states of threads
+// that released the GIL. The memory is hostile and changes while it is read: every length is
+// bounded, and what does not look right is refused.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,8 @@ struct LiveCode {
 };
 
 // nullopt if there is no code object at the address (any more).
-[[nodiscard]] std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& layout, uint64_t code_type, uint64_t address);
+[[nodiscard]] std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& layout,
+                                                uint64_t code_type, uint64_t address);
 
 struct LiveThread {
     uint64_t thread_state = 0;
@@ -45,6 +47,7 @@ struct LiveThread {
 };
 
 // The threads of all interpreters; at most 65,536.
-[[nodiscard]] std::vector<LiveThread> read_threads(const ReadMemory& read, const Runtime& runtime, LoadBias bias);
+[[nodiscard]] std::vector<LiveThread> read_threads(const ReadMemory& read, const Runtime& runtime,
+                                                   LoadBias bias);
 
 }  // namespace pyebpf::python
