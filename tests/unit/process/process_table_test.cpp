@@ -81,7 +81,7 @@ TEST_F(Table, AForkInheritsMappings) {
     map(kParent, 1000, 2000, "/a");
     notes_.take();
     fork(kParent, kChild, 200);
-    EXPECT_THAT(notes_.take(), ElementsAre("started 1", "mapped /a 1", "forked 0 1"));
+    EXPECT_THAT(notes_.take(), ElementsAre("started 1", "forked 0 1"));
     EXPECT_THAT(mappings({1}), ElementsAre("1000-2000@0/a"));
     map(kParent, 3000, 4000, "/b");
     EXPECT_THAT(mappings({1}), ElementsAre("1000-2000@0/a"));
