@@ -309,6 +309,7 @@ __noinline int list_watched_code(__u32 first)
         return 0;
     frames = &python->frames[first];
     for (__u32 i = 0; i < WATCHED_FRAMES_PER_CALL; i++) {
+        __u64 *seen;
         __u32 at;
 
         barrier();
@@ -319,9 +320,11 @@ __noinline int list_watched_code(__u32 first)
             continue;
         if (!*lifetime_of(scratch, code_hash(scratch, frames[i].word0)))
             continue;
-        if (scratch->last_watched == frames[i].word0)
+        /* Recursion, also of several functions in turn, is listed once. The time makes what an earlier sample left here void. */
+        seen = &scratch->watched_seen[(frames[i].word0 >> 4) & (WATCHED_SEEN - 1)];
+        if (*seen == hash_step(scratch->sample.time_ns, frames[i].word0))
             continue;
-        scratch->last_watched = frames[i].word0;
+        *seen = hash_step(scratch->sample.time_ns, frames[i].word0);
         scratch->watched_code[at] = frames[i].word0;
         scratch->watched_count = at + 1;
     }
@@ -353,7 +356,6 @@ __noinline int take_fingerprint(__u64 code, __u32 at)
 static __always_inline void mix_fingerprints(struct sample_scratch *scratch)
 {
     scratch->watched_count = 0;
-    scratch->last_watched = 0;
     scratch->lifetime_block =
         hash_finish(scratch->sample.space.generation) >> (64 - LIFETIME_BLOCKS_BITS);
     for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += WATCHED_FRAMES_PER_CALL)
@@ -488,7 +490,7 @@ static __always_inline void send_python_stack(struct sample_scratch *scratch)
     for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += UNDEFINED_FRAMES_PER_CALL)
         if (!list_undefined_code(first))
             break;
-    left = scratch->undefined_count == MAX_DEFINITIONS_PER_SAMPLE;
+    left = scratch->undefined_count == MAX_DEFINITIONS_PER_SAMPLE || scratch->watched_count == MAX_WATCHED_CODE;
     for (__u32 i = 0; i < MAX_DEFINITIONS_PER_SAMPLE; i++) {
         if (i >= scratch->undefined_count)
             break;

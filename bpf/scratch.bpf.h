@@ -70,6 +70,7 @@ struct python_walk {
 
 #define MAX_DEFINITIONS_PER_SAMPLE 64
 #define MAX_WATCHED_CODE 128
+#define WATCHED_SEEN 64
 #define SAVED_REGISTER_WORDS 42 /* arm64's struct pt_regs; x86-64's has 21 */
 
 struct sample_scratch {
@@ -85,7 +86,7 @@ struct sample_scratch {
                                              their address */
     __u64 fingerprints[MAX_WATCHED_CODE]; /* theirs */
     __u64 watched_count;
-    __u64 last_watched;   /* recursion is listed once */
+    __u64 watched_seen[WATCHED_SEEN]; /* which are listed, by bits of their address */
     __u64 lifetime_block; /* of this process, in code_lifetimes */
     struct stack_part_record kernel_header;
     __u64 kernel_frames[MAX_KERNEL_FRAMES];
