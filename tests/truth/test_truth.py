@@ -113,7 +113,8 @@ class Depth(RootTestCase):
                 stacks = run.stacks.having("leaf")
                 self.assertGreater(stacks.count, 50)
                 wrong = stacks.where(lambda stack: stack.names != self.expected(1024))
-                self.assertEqual(wrong.count, 0)
+                kinds = {(len(stack.names), stack.names[0], stack.names[-1], rig.is_marked(stack)) for stack in wrong}
+                self.assertEqual(wrong.count, 0, "of %d: frames, root, leaf, marked: %s" % (stacks.count, sorted(kinds)))
 
     def test_beyond_the_limit_the_leaf_side_is_kept_and_the_cut_marked(self):
         for run in rig.record_each(interpreters(), "deep_recursion.py", SECONDS, 2000, batch=4):
