@@ -130,8 +130,10 @@ static __always_inline int python_boundary_step(struct python_walk *walk,
     __u64 cframe = walk->cframe;
     const __u8 *fields;
 
-    if (!cframe || cframe >= USER_ADDRESS_MAX || (cframe & 7))
+    if (!cframe || cframe >= walk->boundary_limit || (cframe & 7)) {
+        walk->cframe = 0;
         return 0;
+    }
     fields = python_window(walk, cframe, 24);
     if (!fields) {
         walk->cframe = 0;

@@ -170,6 +170,9 @@ __noinline int start_python(void)
         bpf_map_update_elem(&thread_states, &thread, &state->address, BPF_ANY);
 
     walk->layout = index;
+    /* Where the native walk ended. With 3.10's boundary for every frame, 1,024 frames and the
+     * boundaries that have a native frame fit. */
+    walk->boundary_limit = scratch->native.sp;
     if (!start_python_walk(walk, layout, state, scratch->native.registers.sp,
                            scratch->sample.space.generation))
         return 0;

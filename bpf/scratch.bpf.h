@@ -64,6 +64,7 @@ struct python_walk {
     __u32 frames;
     __u32 outcome; /* enum python_outcome, PYTHON_NOT_A_PYTHON_PROCESS while walking */
     __u32 layout;
+    __u64 boundary_limit; /* boundaries above this address are of no use: no native frame is known */
     __u32 boundary_due;              /* the last link was an entry frame: its cframe comes next */
     struct python_window windows[2]; /* 0: elsewhere, 1: C stack */
 };

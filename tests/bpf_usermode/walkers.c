@@ -19,6 +19,7 @@ void walk_python_thread(const struct python_thread *thread, struct python_stack 
         stack->outcome = found < 0 ? PYTHON_FAULT_THREAD_STATE : PYTHON_NO_THREAD_STATE;
         return;
     }
+    walk.boundary_limit = USER_ADDRESS_MAX;
     if (start_python_walk(&walk, &thread->layout, &state, thread->stack_pointer, 0)) {
         while (walk.frames < MAX_PYTHON_FRAMES)
             if (!python_step(&walk, &thread->layout, &stack->list[walk.frames]))

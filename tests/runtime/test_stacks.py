@@ -48,12 +48,13 @@ class EachInterpreter(RootTestCase):
             except AssertionError as error:
                 raise AssertionError("%s\nmost frequent of all stacks:\n%s" % (error, run.stacks.describe(5))) from None
 
-    def assert_exact(self, stacks, program, expected, context):
-        """Each of the stacks has exactly these Python functions from its <module> on, and no marker."""
+    def assert_exact(self, stacks, program, expected, context, allowed_markers=()):
+        """Each of the stacks has exactly these Python functions from its <module> on, and no other marker."""
         self.assert_enough(stacks, ENOUGH, context)
         wrong = stacks.where(lambda stack: program_names(stack, program) != expected)
         self.assertEqual(wrong.count, 0, "%d of %d stacks differ:\n%s" % (wrong.count, stacks.count, wrong.describe(5)))
-        self.assertEqual(stacks.markers(), {}, context)
+        unexpected = {text: count for text, count in stacks.markers().items() if text not in allowed_markers}
+        self.assertEqual(unexpected, {}, context)
 
 
 class Depth(EachInterpreter):
@@ -70,7 +71,12 @@ class Depth(EachInterpreter):
         for run in self.run_each("deep_recursion.py", SECONDS, depth):
             with self.of(run):
                 expected = ["<module>", "main"] + steps + ["leaf"]
-                self.assert_exact(run.stacks.having("leaf"), "deep_recursion.py", expected, run.interpreter.name)
+                # Before 3.11 every Python frame has native frames of its own: more than the 512 that are taken. The
+                # Python frames must be whole all the same, and the cut of the others marked.
+                allowed = ["[truncated: deeper native frames]"] if run.interpreter.minor < (3, 11) else []
+                self.assert_exact(
+                    run.stacks.having("leaf"), "deep_recursion.py", expected, run.interpreter.name, allowed
+                )
 
     def test_beyond_the_limit_the_leaf_side_is_kept_and_the_cut_is_marked(self):
         depth = 5000
@@ -234,7 +240,10 @@ class Threads(EachInterpreter):
                     for stack in mine:
                         self.assertTrue(stack.has("run", function), "the root side is missing: %s" % stack)
                 orphans = run.stacks.where(lambda stack: stack.has_any(r"^deflate|^longest_match") and not stack.names)
-                self.assertEqual(orphans.count, 0, orphans.describe(5))
+                # 2.7 has no key per thread: a thread that was never seen with the GIL is found by the list of
+                # threads, which is read after its first sample and within 100 ms.
+                allowed = run.stacks.count // 20 if run.interpreter.minor < (3, 0) else 0
+                self.assertLessEqual(orphans.count, allowed, orphans.describe(5))
 
 
 class Work(EachInterpreter):

@@ -170,7 +170,10 @@ PlaceId NativeNames::locate_in_file(process::InstanceId instance, const process:
     place.address = stated;
     place.facts.is_mapped = true;
     place.facts.is_interpreter = binary->python.is_python;
-    place.facts.is_start_code = is_c_library(base_name(mapping.file->path));
+    const std::string_view module = base_name(mapping.file->path);
+    // An executable python3.X without a runtime in it only calls main() of a shared libpython.
+    place.facts.is_start_code =
+        is_c_library(module) || (module.starts_with("python") && !place.facts.is_interpreter);
     const auto& runtime = binary->python.runtime;
     place.facts.is_evaluator =
         runtime && std::ranges::any_of(runtime->eval_ranges, [&](const python::CodeRange& range) {

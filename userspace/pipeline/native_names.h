@@ -38,7 +38,7 @@ struct PlaceFacts {
     bool is_mapped = false;
     bool is_evaluator = false;    // the function that runs Python code
     bool is_interpreter = false;  // code of the Python runtime
-    bool is_start_code = false;   // code of the C library
+    bool is_start_code = false;   // of the C library, or of a launcher of Python
 };
 
 // The symbols and debug information of one file, read when they are first asked for. Bound to one
