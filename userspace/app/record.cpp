@@ -19,6 +19,7 @@
 #include "pipeline/recorder.h"
 #include "pipeline/statistics.h"
 #include "sys/clock.h"
+#include "sys/perf_event.h"
 
 namespace pyebpf::app {
 
@@ -167,6 +168,13 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
         return fail(fmt::format("a frequency of {} Hz is not possible", frequency_hz_),
                     "give a whole number of at least 1, such as 99", kExitUsage);
     }
+    constexpr double kBeyondAnyLimit =
+        1e9;  // the numbers below fit into every integer from here on
+    if (frequency_hz_ > kBeyondAnyLimit) {
+        return fail(fmt::format("a frequency of {} Hz is above the kernel's limit of {} Hz",
+                                frequency_hz_, sys::max_sample_rate_hz()),
+                    "lower it", kExitUsage);
+    }
     if (!std::isfinite(duration_s_) || duration_s_ < 0) {
         return fail(fmt::format("a duration of {} s is not possible", duration_s_),
                     "give a positive number of seconds, or 0", kExitUsage);
@@ -182,9 +190,7 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     options.pids = pids_;
     options.command = command_;
     options.follow_children = children_;
-    constexpr double kBeyondAnyLimit =
-        1e9;  // still a number that the kernel's limit can be compared with
-    options.frequency_hz = static_cast<uint64_t>(std::min(frequency_hz_, kBeyondAnyLimit));
+    options.frequency_hz = static_cast<uint64_t>(frequency_hz_);
     options.kernel_frames = kernel_;
     options.accept_kernel_hazard = accept_kernel_hazard_;
     using pipeline::NativeFrames;
