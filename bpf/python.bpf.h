@@ -212,8 +212,8 @@ static __always_inline int python_step(struct python_walk *walk, const struct py
             offset <<= layout->lasti_shift & 1;
         kind = PYTHON_FRAME_ENTRY;
         /* Half of the links would be boundaries. Deep ones have no native frame to place. */
-        walk->boundary_due = layout->boundary_style == BOUNDARY_CFRAME_EACH &&
-                             walk->frames < MAX_NATIVE_FRAMES;
+        walk->boundary_due =
+            layout->boundary_style == BOUNDARY_CFRAME_EACH && walk->frames < MAX_NATIVE_FRAMES;
     }
     if (layout->boundary_style == BOUNDARY_CFRAME_ENTRY &&
         field_u8(fields, layout->frame.entry - layout->frame.first_read)) {

@@ -323,7 +323,8 @@ __noinline int list_watched_code(__u32 first)
             continue;
         if (!*lifetime_of(scratch, code_hash(scratch, frames[i].word0)))
             continue;
-        /* Recursion, also of several functions in turn, is listed once. The time makes what an earlier sample left here void. */
+        /* Recursion, also of several functions in turn, is listed once. The time makes what an
+         * earlier sample left here void. */
         seen = &scratch->watched_seen[(frames[i].word0 >> 4) & (WATCHED_SEEN - 1)];
         if (*seen == hash_step(scratch->sample.time_ns, frames[i].word0))
             continue;
@@ -493,7 +494,8 @@ static __always_inline void send_python_stack(struct sample_scratch *scratch)
     for (__u32 first = 0; first < MAX_PYTHON_FRAMES; first += UNDEFINED_FRAMES_PER_CALL)
         if (!list_undefined_code(first))
             break;
-    left = scratch->undefined_count == MAX_DEFINITIONS_PER_SAMPLE || scratch->watched_count == MAX_WATCHED_CODE;
+    left = scratch->undefined_count == MAX_DEFINITIONS_PER_SAMPLE ||
+           scratch->watched_count == MAX_WATCHED_CODE;
     for (__u32 i = 0; i < MAX_DEFINITIONS_PER_SAMPLE; i++) {
         if (i >= scratch->undefined_count)
             break;

@@ -64,8 +64,9 @@ struct python_walk {
     __u32 frames;
     __u32 outcome; /* enum python_outcome, PYTHON_NOT_A_PYTHON_PROCESS while walking */
     __u32 layout;
-    __u64 boundary_limit; /* boundaries above this address are of no use: no native frame is known */
-    __u32 boundary_due;              /* the last link was an entry frame: its cframe comes next */
+    __u64
+        boundary_limit; /* boundaries above this address are of no use: no native frame is known */
+    __u32 boundary_due; /* the last link was an entry frame: its cframe comes next */
     struct python_window windows[2]; /* 0: elsewhere, 1: C stack */
 };
 
@@ -88,7 +89,7 @@ struct sample_scratch {
     __u64 fingerprints[MAX_WATCHED_CODE]; /* theirs */
     __u64 watched_count;
     __u64 watched_seen[WATCHED_SEEN]; /* which are listed, by bits of their address */
-    __u64 lifetime_block; /* of this process, in code_lifetimes */
+    __u64 lifetime_block;             /* of this process, in code_lifetimes */
     struct stack_part_record kernel_header;
     __u64 kernel_frames[MAX_KERNEL_FRAMES];
     struct stack_part_record native_header;
