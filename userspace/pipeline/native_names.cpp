@@ -90,8 +90,8 @@ std::vector<FrameId> FileNames::frames(StatedAddress address, profile::Profile& 
     frame.kind = kind_;
     frame.module = profile.strings.intern(module_);
     const auto symbol = symbols_->lookup(address);
-    const std::string symbol_name = symbol ? symbolize::demangle(symbol->name)
-                                           : symbolize::unknown_name(symbol.error(), module_);
+    const std::string symbol_name =
+        symbol ? symbolize::demangle(symbol->name) : symbolize::unknown_name(symbol.error());
 
     std::vector<FrameId> frames;
     if (lines_) {
