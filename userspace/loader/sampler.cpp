@@ -181,10 +181,6 @@ void Sampler::remove_process(uint32_t tgid) {
     bpf_map_delete_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid);
 }
 
-bool Sampler::has_process(uint32_t tgid, process_entry& entry) const {
-    return bpf_map_lookup_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid, &entry) == 0;
-}
-
 void Sampler::put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address) {
     const listed_thread key{tgid, 0, thread_pointer};
     bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.thread_states), &key, &address,

@@ -61,7 +61,6 @@ class Sampler {
     [[nodiscard]] Result<uint32_t> add_layout(python_layout layout);
     [[nodiscard]] Result<void> put_process(uint32_t tgid, const process_entry& entry);
     void remove_process(uint32_t tgid);
-    [[nodiscard]] bool has_process(uint32_t tgid, process_entry& entry) const;
     // The PyThreadState at `address` belongs to the thread with this thread pointer.
     void put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address);
 

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <linux/perf_event.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -101,18 +100,6 @@ Result<UniqueFd> open_sampling_event(const SamplingEvent& event, int cpu) {
         attributes.sample_freq = event.frequency_hz;
     }
     return perf_event_open(attributes, cpu, "sampling event");
-}
-
-Result<void> enable(const UniqueFd& event) {
-    if (ioctl(event.get(), PERF_EVENT_IOC_ENABLE, 0) != 0)
-        return fail_errno("enable perf event", errno);
-    return {};
-}
-
-Result<void> disable(const UniqueFd& event) {
-    if (ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0) != 0)
-        return fail_errno("disable perf event", errno);
-    return {};
 }
 
 Result<ProcessEventRing> ProcessEventRing::open(int cpu, size_t pages) {

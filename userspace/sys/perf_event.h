@@ -26,10 +26,8 @@ struct SamplingEvent {
     uint64_t frequency_hz = 0;
 };
 
-// One disabled counter for everything that runs on `cpu`. Enable it with enable().
+// One disabled counter for everything that runs on `cpu`. Attaching a program enables it.
 [[nodiscard]] Result<UniqueFd> open_sampling_event(const SamplingEvent& event, int cpu);
-[[nodiscard]] Result<void> enable(const UniqueFd& event);
-[[nodiscard]] Result<void> disable(const UniqueFd& event);
 
 // What the side band reports. Texts are valid during the callback only. Times: CLOCK_MONOTONIC, ns.
 struct ProcessEvent {
