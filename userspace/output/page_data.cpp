@@ -233,7 +233,8 @@ class PageData {
             column(table, "name", [&](const auto& p) { return name(p.name); });
             column(table, "command", [&](const auto& p) { return text(p.command); });
             column(table, "python", [&](const auto& p) { return text(p.python); });
-            column(table, "container", [&](const auto& p) { return name(p.container); });
+            column(table, "container",
+                   [&](const auto& p) { return json_text(name_text(profile_.container_text(p))); });
         }
         Table table(sink_, "threads");
         const auto& rows = threads_.old_ids();

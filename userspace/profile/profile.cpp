@@ -59,4 +59,15 @@ std::vector<FrameId> StackTable::frames(StackId id) const {
     return result;
 }
 
+std::string_view Profile::container_text(const Process& process) const {
+    if (!process.container.valid()) return {};
+    const Container& container = containers[process.container.value];
+    constexpr size_t kShortId = 12;  // as docker and podman print them
+    if (const std::string_view name = strings[container.name]; !name.empty()) return name;
+    if (const std::string_view id = strings[container.id]; !id.empty())
+        return id.substr(0, kShortId);
+    if (const std::string_view unit = strings[container.unit]; !unit.empty()) return unit;
+    return strings[container.cgroup];
+}
+
 }  // namespace pyebpf::profile
