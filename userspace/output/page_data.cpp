@@ -234,7 +234,7 @@ class PageData {
             column(table, "command", [&](const auto& p) { return text(p.command); });
             column(table, "python", [&](const auto& p) { return text(p.python); });
             column(table, "container",
-                   [&](const auto& p) { return json_text(name_text(profile_.container_text(p))); });
+                   [&](const auto& p) { return name(profile_.container_text(p)); });
         }
         Table table(sink_, "threads");
         const auto& rows = threads_.old_ids();
@@ -295,9 +295,8 @@ class PageData {
         sink_.write("]");
     }
 
-    uint32_t name(profile::StringId id) {
-        return strings_.intern(name_text(profile_.text(id))).value;
-    }
+    uint32_t name(profile::StringId id) { return name(profile_.text(id)); }
+    uint32_t name(std::string_view name) { return strings_.intern(name_text(name)).value; }
     uint32_t text(profile::StringId id) {
         return strings_.intern(printable(profile_.text(id))).value;
     }
