@@ -16,7 +16,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "output/sink.h"
+#include "base/sink.h"
 
 namespace pyebpf::output {
 

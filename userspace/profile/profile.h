@@ -128,6 +128,8 @@ struct Process {
     StringId executable{0};      // path as the process sees it
     StringId python{0};          // "3.13.5", empty if no Python runtime was seen
     ContainerId container;
+
+    bool operator==(const Process&) const = default;
 };
 
 struct Thread {
@@ -135,6 +137,8 @@ struct Thread {
     uint32_t tid = 0;
     StringId name{0};         // comm
     StringId python_name{0};  // threading.Thread.name, where it was asked for
+
+    bool operator==(const Thread&) const = default;
 };
 
 // What a thread was doing when it was sampled, or for how long it did not run and why. Persisted in
@@ -154,6 +158,7 @@ enum class ThreadState : uint8_t {
     kPoll = 11,   // select, poll, epoll: readiness of several files
     kOther = 12,  // waits for something else
 };
+inline constexpr uint8_t kThreadStates = 13;
 
 // Bits of Sample::flags. Persisted in recordings.
 enum SampleFlag : uint8_t {
@@ -178,6 +183,8 @@ struct Module {
     StringId name{0};      // as in Frame::module
     StringId path{0};      // as the processes see it
     StringId build_id{0};  // hexadecimal; empty if it has none
+
+    bool operator==(const Module&) const = default;
 };
 
 // An event source of the recording, such as "cpu-clock" with unit "nanoseconds".
@@ -214,12 +221,16 @@ struct Profile {
     uint64_t end_ns = 0;
     int64_t start_unix_ns = 0;  // wall clock at start_ns
     bool is_cut = false;        // the recording was not ended: its last second may be missing
+    uint32_t epoch = 0;         // how often stacks were forgotten
 
     [[nodiscard]] std::string_view text(StringId id) const { return strings[id]; }
     [[nodiscard]] const Frame& frame(FrameId id) const { return frames[id]; }
     // What people call the container or unit of a process: its name, else the short id, the unit or
     // the cgroup; "" if nothing is known.
     [[nodiscard]] std::string_view container_text(const Process& process) const;
+    // Forgets frames, stacks and the strings that only they use; ids start anew. For a recording
+    // that writes its samples out while it grows. There may be no samples left.
+    void forget_stacks();
     [[nodiscard]] double duration_seconds() const {
         return static_cast<double>(end_ns - start_ns) * 1e-9;
     }

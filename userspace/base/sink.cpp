@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "output/sink.h"
+#include "base/sink.h"
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
-namespace pyebpf::output {
+namespace pyebpf {
 
 FdSink::FdSink(int fd, std::string name) : fd_(fd), name_(std::move(name)) {
     buffer_.reserve(kBufferBytes);
@@ -46,4 +46,4 @@ Result<void> FdSink::finish() {
     return {};
 }
 
-}  // namespace pyebpf::output
+}  // namespace pyebpf

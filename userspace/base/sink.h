@@ -13,7 +13,7 @@
 
 #include "base/result.h"
 
-namespace pyebpf::output {
+namespace pyebpf {
 
 class Sink {
   public:
@@ -61,4 +61,4 @@ class StringSink final : public Sink {
     std::string text_;
 };
 
-}  // namespace pyebpf::output
+}  // namespace pyebpf

@@ -1,0 +1,657 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record/reader.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <protozero/pbf_reader.hpp>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "record/format.h"
+
+namespace pyebpf::record {
+
+namespace {
+
+using profile::ContainerId;
+using profile::Frame;
+using profile::FrameId;
+using profile::FrameKind;
+using profile::Profile;
+using profile::Sample;
+using profile::StackId;
+using profile::StringId;
+using protozero::pbf_reader;
+
+// More than any recording has; keeps a hostile index from asking for all memory.
+constexpr uint32_t kMaxRows = 1u << 24;
+
+// The content of a block is not what it should be; `what` completes "damaged: …".
+struct Damage {
+    std::string what;
+};
+
+uint64_t require(uint64_t value, uint64_t limit, std::string_view what) {
+    if (value >= limit) throw Damage{fmt::format("{} {} of {}", what, value, limit)};
+    return value;
+}
+
+// Reads exactly `bytes`; fewer only at the end of the file. nullopt on an error, in errno.
+std::optional<size_t> read_up_to(int fd, char* to, size_t bytes) {
+    size_t have = 0;
+    while (have < bytes) {
+        const ssize_t got = ::read(fd, to + have, bytes - have);
+        if (got == 0) break;
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return std::nullopt;
+        have += static_cast<size_t>(got);
+    }
+    return have;
+}
+
+// Takes blocks in one after the other. Ids in the file are those of the writer's tables since the
+// last restart; they are mapped to this profile's.
+class Assembler {
+  public:
+    explicit Assembler(Profile& profile) : profile_(profile) { restart(); }
+
+    // Throws Damage or protozero::exception.
+    void take(std::string_view content) {
+        pbf_reader block(content.data(), content.size());
+        while (block.next()) {
+            switch (block.tag()) {
+                case block::kRestart:
+                    if (block.get_bool()) restart();
+                    break;
+                case block::kStrings:
+                    strings_.push_back(profile_.strings.intern(text(block.get_view())));
+                    break;
+                case block::kFrames:
+                    take_frames(block.get_message());
+                    break;
+                case block::kStacks:
+                    take_stacks(block.get_message());
+                    break;
+                case block::kContainers:
+                    take_container(block.get_message());
+                    break;
+                case block::kProcesses:
+                    take_process(block.get_message());
+                    break;
+                case block::kThreads:
+                    take_thread(block.get_message());
+                    break;
+                case block::kModules:
+                    take_module(block.get_message());
+                    break;
+                case block::kSources:
+                    take_source(block.get_message());
+                    break;
+                case block::kSamples:
+                    take_samples(block.get_message());
+                    break;
+                case block::kStatistics:
+                    take_statistic(block.get_message());
+                    break;
+                case block::kSettings:
+                    take_setting(block.get_message());
+                    break;
+                case block::kTimes:
+                    take_times(block.get_message());
+                    break;
+                case block::kSourceTexts:
+                    take_source_text(block.get_message());
+                    break;
+                default:  // of a later version
+                    block.skip();
+            }
+        }
+    }
+
+  private:
+    static std::string_view text(protozero::data_view view) { return {view.data(), view.size()}; }
+
+    void restart() {
+        strings_.assign(1, StringId{0});
+        frames_.clear();
+        stacks_.clear();
+        containers_.clear();
+    }
+
+    StringId string(uint64_t id) const { return strings_[require(id, strings_.size(), "string")]; }
+
+    static std::vector<uint64_t> column(pbf_reader& message) {
+        const auto range = message.get_packed_uint64();
+        return {range.begin(), range.end()};
+    }
+
+    // Columns of one table have one length; one that is left out is zero.
+    template <class... Columns>
+    static size_t rows_of(Columns&... columns) {
+        const size_t rows = std::max({columns.size()...});
+        for (auto* each : {&columns...}) {
+            if (each->empty()) each->resize(rows);
+            if (each->size() != rows) throw Damage{"columns of different length"};
+        }
+        return rows;
+    }
+
+    static uint32_t small(uint64_t value) {
+        return static_cast<uint32_t>(
+            require(value, uint64_t{std::numeric_limits<uint32_t>::max()} + 1, "number"));
+    }
+
+    void take_frames(pbf_reader message) {
+        std::vector<uint64_t> kind, inlined, line, first_line, function, file, module;
+        while (message.next()) {
+            switch (message.tag()) {
+                case frames::kKind:
+                    kind = column(message);
+                    break;
+                case frames::kInlined:
+                    inlined = column(message);
+                    break;
+                case frames::kLine:
+                    line = column(message);
+                    break;
+                case frames::kFirstLine:
+                    first_line = column(message);
+                    break;
+                case frames::kFunction:
+                    function = column(message);
+                    break;
+                case frames::kFile:
+                    file = column(message);
+                    break;
+                case frames::kModule:
+                    module = column(message);
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        const size_t rows = rows_of(kind, inlined, line, first_line, function, file, module);
+        for (size_t i = 0; i < rows; ++i) {
+            if (kind[i] < uint64_t{static_cast<uint8_t>(FrameKind::kPython)} ||
+                kind[i] > uint64_t{static_cast<uint8_t>(FrameKind::kMarker)})
+                throw Damage{fmt::format("frame kind {}", kind[i])};
+            Frame frame;
+            frame.kind = static_cast<FrameKind>(kind[i]);
+            frame.inlined = inlined[i] != 0;
+            frame.line = small(line[i]);
+            frame.first_line = small(first_line[i]);
+            frame.function = string(function[i]);
+            frame.file = string(file[i]);
+            frame.module = string(module[i]);
+            frames_.push_back(profile_.frames.intern(frame));
+        }
+    }
+
+    void take_stacks(pbf_reader message) {
+        std::vector<uint64_t> distance, frame;
+        while (message.next()) {
+            switch (message.tag()) {
+                case stacks::kParentDistance:
+                    distance = column(message);
+                    break;
+                case stacks::kFrame:
+                    frame = column(message);
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        const size_t rows = rows_of(distance, frame);
+        for (size_t i = 0; i < rows; ++i) {
+            StackId parent;
+            if (distance[i] != 0) {
+                if (distance[i] > stacks_.size())
+                    throw Damage{fmt::format("stack {} before the first", distance[i])};
+                parent = stacks_[stacks_.size() - distance[i]];
+            }
+            stacks_.push_back(
+                profile_.stacks.push(parent, frames_[require(frame[i], frames_.size(), "frame")]));
+        }
+    }
+
+    void take_container(pbf_reader message) {
+        profile::Container row;
+        while (message.next()) {
+            switch (message.tag()) {
+                case container::kId:
+                    row.id = string(message.get_uint32());
+                    break;
+                case container::kName:
+                    row.name = string(message.get_uint32());
+                    break;
+                case container::kRuntime:
+                    row.runtime = string(message.get_uint32());
+                    break;
+                case container::kImage:
+                    row.image = string(message.get_uint32());
+                    break;
+                case container::kPod:
+                    row.pod = string(message.get_uint32());
+                    break;
+                case container::kPodNamespace:
+                    row.pod_namespace = string(message.get_uint32());
+                    break;
+                case container::kUnit:
+                    row.unit = string(message.get_uint32());
+                    break;
+                case container::kCgroup:
+                    row.cgroup = string(message.get_uint32());
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        // After a restart the writer sends them again.
+        const auto known = std::ranges::find(profile_.containers, row);
+        containers_.push_back(
+            ContainerId{static_cast<uint32_t>(known - profile_.containers.begin())});
+        if (known == profile_.containers.end()) profile_.containers.push_back(row);
+    }
+
+    template <class Row>
+    static Row& row_at(std::vector<Row>& rows, uint64_t index) {
+        require(index, kMaxRows, "row");
+        if (index > rows.size()) throw Damage{fmt::format("row {} after {}", index, rows.size())};
+        if (index == rows.size()) rows.emplace_back();
+        return rows[index];
+    }
+
+    void take_process(pbf_reader message) {
+        profile::Process row;
+        uint64_t index = 0;
+        while (message.next()) {
+            switch (message.tag()) {
+                case process::kIndex:
+                    index = message.get_uint32();
+                    break;
+                case process::kPid:
+                    row.pid = message.get_uint32();
+                    break;
+                case process::kParentPid:
+                    row.parent_pid = message.get_uint32();
+                    break;
+                case process::kNamespacePid:
+                    row.namespace_pid = message.get_uint32();
+                    break;
+                case process::kStart:
+                    row.start_ns = message.get_uint64();
+                    break;
+                case process::kEnd:
+                    row.end_ns = message.get_uint64();
+                    break;
+                case process::kName:
+                    row.name = string(message.get_uint32());
+                    break;
+                case process::kCommand:
+                    row.command = string(message.get_uint32());
+                    break;
+                case process::kExecutable:
+                    row.executable = string(message.get_uint32());
+                    break;
+                case process::kPython:
+                    row.python = string(message.get_uint32());
+                    break;
+                case process::kContainer: {
+                    const uint64_t id = message.get_uint32();
+                    if (id != 0)
+                        row.container =
+                            containers_[require(id - 1, containers_.size(), "container")];
+                    break;
+                }
+                default:
+                    message.skip();
+            }
+        }
+        row_at(profile_.processes, index) = row;
+    }
+
+    void take_thread(pbf_reader message) {
+        profile::Thread row;
+        uint64_t index = 0;
+        uint64_t process = 0;
+        while (message.next()) {
+            switch (message.tag()) {
+                case thread::kIndex:
+                    index = message.get_uint32();
+                    break;
+                case thread::kProcess:
+                    process = message.get_uint32();
+                    break;
+                case thread::kTid:
+                    row.tid = message.get_uint32();
+                    break;
+                case thread::kName:
+                    row.name = string(message.get_uint32());
+                    break;
+                case thread::kPythonName:
+                    row.python_name = string(message.get_uint32());
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        row.process = {small(require(process, profile_.processes.size(), "process"))};
+        row_at(profile_.threads, index) = row;
+    }
+
+    void take_module(pbf_reader message) {
+        profile::Module row;
+        while (message.next()) {
+            switch (message.tag()) {
+                case module::kName:
+                    row.name = string(message.get_uint32());
+                    break;
+                case module::kPath:
+                    row.path = string(message.get_uint32());
+                    break;
+                case module::kBuildId:
+                    row.build_id = string(message.get_uint32());
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        if (std::ranges::find(profile_.modules, row) == profile_.modules.end())
+            profile_.modules.push_back(row);
+    }
+
+    void take_source(pbf_reader message) {
+        profile::Source row;
+        while (message.next()) {
+            switch (message.tag()) {
+                case source::kName:
+                    row.name = text(message.get_view());
+                    break;
+                case source::kUnit:
+                    row.unit = text(message.get_view());
+                    break;
+                case source::kPeriod:
+                    row.period = message.get_uint64();
+                    break;
+                case source::kFrequency:
+                    row.frequency_hz = message.get_uint32();
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        profile_.sources.push_back(std::move(row));
+    }
+
+    void take_samples(pbf_reader message) {
+        std::vector<uint64_t> weight, stack, thread, cpu, source, state, flags;
+        std::vector<int64_t> time;
+        uint64_t same_weight = 0;
+        while (message.next()) {
+            switch (message.tag()) {
+                case samples::kTimeDelta: {
+                    const auto range = message.get_packed_sint64();
+                    time.assign(range.begin(), range.end());
+                    break;
+                }
+                case samples::kWeight:
+                    weight = column(message);
+                    break;
+                case samples::kStack:
+                    stack = column(message);
+                    break;
+                case samples::kThread:
+                    thread = column(message);
+                    break;
+                case samples::kCpu:
+                    cpu = column(message);
+                    break;
+                case samples::kSource:
+                    source = column(message);
+                    break;
+                case samples::kState:
+                    state = column(message);
+                    break;
+                case samples::kFlags:
+                    flags = column(message);
+                    break;
+                case samples::kSameWeight:
+                    same_weight = message.get_uint64();
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        const bool has_weights = !weight.empty();
+        const size_t rows = rows_of(weight, stack, thread, cpu, source, state, flags);
+        if (time.size() != rows) throw Damage{"columns of different length"};
+        uint64_t now = 0;
+        for (size_t i = 0; i < rows; ++i) {
+            Sample& sample = profile_.samples.emplace_back();
+            now += static_cast<uint64_t>(time[i]);
+            sample.time_ns = now;
+            sample.weight = has_weights ? weight[i] : same_weight;
+            if (stack[i] != 0)
+                sample.stack = stacks_[require(stack[i] - 1, stacks_.size(), "stack")];
+            sample.thread = {small(require(thread[i], profile_.threads.size(), "thread"))};
+            sample.cpu = static_cast<uint16_t>(require(cpu[i], 1u << 16, "CPU"));
+            sample.source = static_cast<uint8_t>(
+                require(source[i], std::min<size_t>(profile_.sources.size(), 256), "source"));
+            sample.state = static_cast<profile::ThreadState>(
+                require(state[i], profile::kThreadStates, "state"));
+            sample.flags = static_cast<uint8_t>(require(flags[i], 256, "flags"));
+        }
+    }
+
+    void take_statistic(pbf_reader message) {
+        profile::Statistic row;
+        while (message.next()) {
+            switch (message.tag()) {
+                case statistic::kName:
+                    row.name = text(message.get_view());
+                    break;
+                case statistic::kText:
+                    row.text = text(message.get_view());
+                    break;
+                case statistic::kValue:
+                    row.value = message.get_uint64();
+                    break;
+                case statistic::kLoss:
+                    row.loss = message.get_bool();
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        profile_.statistics.push_back(std::move(row));
+    }
+
+    void take_setting(pbf_reader message) {
+        std::string key, value;
+        while (message.next()) {
+            switch (message.tag()) {
+                case setting::kKey:
+                    key = text(message.get_view());
+                    break;
+                case setting::kValue:
+                    value = text(message.get_view());
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        profile_.settings[key] = value;
+    }
+
+    void take_times(pbf_reader message) {
+        while (message.next()) {
+            switch (message.tag()) {
+                case times::kStart:
+                    profile_.start_ns = message.get_uint64();
+                    break;
+                case times::kEnd:
+                    profile_.end_ns = message.get_uint64();
+                    break;
+                case times::kStartUnix:
+                    profile_.start_unix_ns = message.get_sint64();
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+    }
+
+    void take_source_text(pbf_reader message) {
+        StringId file;
+        std::string content;
+        while (message.next()) {
+            switch (message.tag()) {
+                case source_text::kFile:
+                    file = string(message.get_uint32());
+                    break;
+                case source_text::kText:
+                    content = text(message.get_view());
+                    break;
+                default:
+                    message.skip();
+            }
+        }
+        if (!file.valid()) throw Damage{"source text without a file"};
+        profile_.source_texts[file] = std::move(content);
+    }
+
+    Profile& profile_;
+    std::vector<StringId> strings_;  // by id in the file
+    std::vector<FrameId> frames_;
+    std::vector<StackId> stacks_;
+    std::vector<ContainerId> containers_;
+};
+
+class File {
+  public:
+    File(int fd, const std::string& name) : fd_(fd), name_(name) {}
+
+    Result<Profile> read() {
+        if (auto header = read_header(); !header) return tl::unexpected(header.error());
+        Profile profile;
+        Assembler assembler(profile);
+        for (;;) {
+            auto kind = read_block(assembler);
+            if (!kind) return tl::unexpected(kind.error());
+            if (*kind == BlockKind::kEnd) break;
+            if (*kind != BlockKind::kData) {
+                profile.is_cut = true;
+                break;
+            }
+        }
+        std::ranges::stable_sort(profile.samples, {}, &Sample::time_ns);
+        if (profile.is_cut && !profile.samples.empty())
+            profile.end_ns = std::max(profile.end_ns, profile.samples.back().time_ns);
+        profile.end_ns = std::max(profile.end_ns, profile.start_ns);
+        return profile;
+    }
+
+  private:
+    static constexpr BlockKind kNone{0};  // the file ends before a whole block
+
+    Result<void> read_header() {
+        FileHeader header{};
+        const auto got = read_up_to(fd_, reinterpret_cast<char*>(&header), sizeof(header));
+        if (!got) return fail_errno("read " + name_, errno);
+        if (*got < sizeof(header) ||
+            std::string_view(header.magic, sizeof(header.magic)) != kMagic) {
+            return fail(fmt::format("{} is no recording of pyebpf", name_),
+                        "recordings are made by: pyebpf record -o FILE.pyebpf");
+        }
+        if (header.version > kVersion) {
+            return fail(fmt::format("{} is a recording of version {}; this program reads up to {}",
+                                    name_, header.version, kVersion),
+                        "use a newer pyebpf");
+        }
+        at_ = sizeof(header);
+        return {};
+    }
+
+    Result<BlockKind> read_block(Assembler& assembler) {
+        BlockHeader header{};
+        const auto got = read_up_to(fd_, reinterpret_cast<char*>(&header), sizeof(header));
+        if (!got) return fail_errno("read " + name_, errno);
+        if (*got < sizeof(header)) return kNone;
+        const auto kind = static_cast<BlockKind>(header.kind);
+        if (header.magic == 0 && header.kind == 0 && rest_is_zero())
+            return kNone;  // a file system that lost the data but not the size
+        if (header.magic != kBlockMagic || (kind != BlockKind::kData && kind != BlockKind::kEnd))
+            return damaged("no block begins there");
+        if (header.content_bytes > kMaxContentBytes ||
+            header.stored_bytes > ZSTD_compressBound(kMaxContentBytes))
+            return damaged("a block of absurd size");
+
+        stored_.resize(header.stored_bytes);
+        const auto stored = read_up_to(fd_, stored_.data(), stored_.size());
+        if (!stored) return fail_errno("read " + name_, errno);
+        if (*stored < stored_.size()) return kNone;
+        if (XXH3_64bits_withSeed(stored_.data(), stored_.size(),
+                                 uint64_t{header.kind} << 32 | header.content_bytes) !=
+            header.checksum)
+            return damaged("a checksum is wrong");
+        content_.resize(header.content_bytes);
+        const size_t bytes =
+            ZSTD_decompress(content_.data(), content_.size(), stored_.data(), stored_.size());
+        if (ZSTD_isError(bytes) || bytes != content_.size())
+            return damaged("a block cannot be unpacked");
+        try {
+            assembler.take(content_);
+        } catch (const Damage& damage) {
+            return damaged(damage.what);
+        } catch (const protozero::exception& error) {
+            return damaged(error.what());
+        }
+        at_ += sizeof(header) + header.stored_bytes;
+        return kind;
+    }
+
+    bool rest_is_zero() {
+        char bytes[4096];
+        for (;;) {
+            const auto got = read_up_to(fd_, bytes, sizeof(bytes));
+            if (!got || *got == 0) return got.has_value();
+            if (std::any_of(bytes, bytes + *got, [](char byte) { return byte != 0; })) return false;
+        }
+    }
+
+    tl::unexpected<Error> damaged(std::string_view what) const {
+        return fail(fmt::format("{} is damaged at byte {}: {}", name_, at_, what),
+                    "copy it again from where it was recorded");
+    }
+
+    int fd_;
+    const std::string& name_;
+    uint64_t at_ = 0;
+    std::string stored_;
+    std::string content_;
+};
+
+}  // namespace
+
+Result<Profile> read(const std::string& path) {
+    if (path == "-") return read(STDIN_FILENO, "stdin");
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return fail_errno("open " + path, errno);
+    return read(fd.get(), path);
+}
+
+Result<Profile> read(int fd, const std::string& name) {
+    return File(fd, name).read();
+}
+
+}  // namespace pyebpf::record
