@@ -8,12 +8,14 @@
 #include "output/collapsed.h"
 #include "output/format.h"
 #include "output/html.h"
+#include "output/recording.h"
 
 namespace pyebpf::output {
 
 namespace {
 
-constexpr std::array<const Format*, 2> kFormats{
+constexpr std::array<const Format*, 3> kFormats{
+    &kRecording,
     &kHtml,
     &kCollapsed,
 };

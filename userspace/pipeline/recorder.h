@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One recording, from loading the BPF programs to the finished profile.
+// One recording, from loading the BPF programs to the finished file.
 //
 //   process events ──(tracker thread)──> process table ──> publisher ──> kernel side
-//   ring of records ──(this thread)──> stack store ──> resolver ──> profile
+//   ring of records ──(reader thread)──> queue ──(this thread)──> stack store ──> resolver
+//   every second: named stacks and samples ──> recording
 //
 // Before samples are resolved, the process events that are older are taken in: a sample never meets
-// a process that is not known yet.
+// a process that is not known yet. What was written is forgotten, so that memory follows what runs
+// on the machine, not how long it is recorded.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/sink.h"
 #include "events/event_source.h"
 #include "pipeline/stack_resolver.h"
 #include "profile/profile.h"
@@ -30,6 +33,7 @@ struct RecorderOptions {
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;
     bool accept_kernel_hazard = false;  // see sys/kernel_hazard.h
+    bool embed_source = false;          // take the source files of Python functions along
 };
 
 // What a status line shows.
@@ -44,21 +48,26 @@ struct RecorderStatus {
 class Recorder {
   public:
     // Everything that can fail for lack of rights or features fails here, before anything is
-    // sampled.
-    [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const RecorderOptions& options);
+    // sampled. The recording goes to `sink`, which must outlive the recorder.
+    [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const RecorderOptions& options,
+                                                                Sink& sink);
     ~Recorder();
 
     // Starts sampling, and the command if there is one.
     [[nodiscard]] Result<void> start();
     // Takes in what has happened for up to timeout_ms. False when all targets have ended.
     [[nodiscard]] bool pump(int timeout_ms);
+    // Writes what was sampled since the last call. At least once a second.
+    [[nodiscard]] Result<void> flush();
     void stop();
     [[nodiscard]] RecorderStatus status() const;
     // Exit status of the command; waits for it.
     [[nodiscard]] int wait_for_command();
     void signal_command(int signal);
-    // The finished profile, after stop(). Call once.
-    [[nodiscard]] profile::Profile finish();
+    // After stop(): writes the rest and ends the recording. Call once.
+    [[nodiscard]] Result<void> finish();
+    // After finish().
+    [[nodiscard]] const std::vector<profile::Statistic>& statistics() const;
 
   private:
     Recorder();
