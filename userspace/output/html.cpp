@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "output/deflate_base64.h"
+#include "output/differential_page.h"
 #include "output/page.h"
 #include "output/page_data.h"
 
@@ -17,23 +19,38 @@ Result<void> check_page() {
                 "as collapsed");
 }
 
-Result<void> write_html(const profile::Profile& profile, const FormatOptions& options, Sink& sink) {
+// The page around the data that `write_data` writes.
+template <class WriteData>
+Result<void> write_page(Sink& sink, WriteData write_data) {
     if (auto usable = check_page(); !usable) return usable;
     sink.write(kPageBeforeData);
-    write_page_data(profile, options, sink);
+    DeflateBase64Sink data(sink);
+    write_data(data);
+    if (auto finished = data.finish(); !finished) return finished;
     sink.write(kPageAfterData);
     return {};
+}
+
+Result<void> write_html(const profile::Profile& profile, const FormatOptions& options, Sink& sink) {
+    return write_page(sink, [&](Sink& data) { write_page_data(profile, options, data); });
 }
 
 constexpr std::array<std::string_view, 2> kExtensions{".html", ".htm"};
 
 }  // namespace
 
+Result<void> write_differential_page(const profile::Profile& base, const profile::Profile& head,
+                                     const Difference& difference, const FormatOptions& options,
+                                     Sink& sink) {
+    return write_page(sink, [&](Sink& data) {
+        write_differential_page_data(base, head, difference, options, data);
+    });
+}
+
 constinit const Format kHtml{
     .name = "html",
     .extensions = kExtensions,
-    .description =
-        "interactive flame graph in one file: zoom, search, filters, quality of the recording",
+    .description = "report in one file for any browser: flame graph, timeline, tables, sources",
     .write = write_html,
     .check = check_page,
 };
