@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Takes one sample: which thread, its kernel stack, its native user stack, its Python frames; the
- * entry point is at the end. A stack part that was sent before is not sent again: its hash stands
- * for it (bpf/abi/record.h).
+ * The common collector: what all programs that take samples share (bpf/collector.bpf.h). The stacks
+ * of the current thread are walked, and what was found is sent. A stack part that was sent before
+ * is not sent again: its hash stands for it (bpf/abi/record.h).
  *
  * The pieces are *global* functions without arguments: the verifier checks each once and on its
  * own, instead of once per path that leads to it, which is what makes deep walks fit into the
  * million instructions of every kernel since 5.10. What they share is in per-CPU scratch memory
  * (bpf/scratch.bpf.h).
  */
-#include "bpf/abi/config.h"
+#include "bpf/collector.bpf.h"
 #include "bpf/definitions.bpf.h"
 #include "bpf/native.bpf.h"
-#include "bpf/process.bpf.h"
 #include "bpf/python.bpf.h"
 #include "bpf/python_thread_state.bpf.h"
-#include "bpf/registers.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -27,13 +25,6 @@ struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, 8 << 20);
 } ring SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct sample_scratch);
-} sample_scratch SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -94,13 +85,6 @@ __u8 code_lifetimes[1 << (LIFETIME_BLOCKS_BITS + LIFETIME_BLOCK_BITS)] SEC(".dat
 #define PYTHON_FRAMES_PER_CALL 32
 #endif
 
-/* A lookup of element 0 never fails, but the verifier wants to see the test. */
-#define SCRATCH(map)                        \
-    ({                                      \
-        __u32 zero = 0;                     \
-        bpf_map_lookup_elem(&(map), &zero); \
-    })
-
 static __always_inline __u64 wakeup_flag(void)
 {
     return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
@@ -115,15 +99,6 @@ static __always_inline int was_sent(const __u64 *table, __u64 hash)
 static __always_inline void mark_sent(__u64 *table, __u64 hash)
 {
     table[hash >> (64 - SENT_BITS)] = hash;
-}
-
-static __always_inline void start_native(struct sample_scratch *scratch,
-                                         const struct pt_regs *registers, int exact)
-{
-    struct native_walk *walk = &scratch->native;
-
-    copy_user_registers(&walk->registers, registers);
-    start_native_walk(walk, exact, scratch->sample.space.generation);
 }
 
 /* Sets up the Python walk. 0: there is none, walk->outcome says why. */
@@ -516,7 +491,21 @@ static __always_inline void send_python_stack(struct sample_scratch *scratch)
                    &scratch->sample.space, !left);
 }
 
-/* Sends what was collected. */
+__noinline int walk_user_stacks(void)
+{
+    struct sample_scratch *scratch = SCRATCH(sample_scratch);
+
+    if (!scratch)
+        return 0;
+    start_native_walk(&scratch->native, !(scratch->sample.flags & SAMPLE_FLAG_IN_SYSCALL),
+                      scratch->sample.space.generation);
+    if (settings.take_native)
+        walk_native(scratch);
+    if (settings.take_python)
+        walk_python(scratch);
+    return 0;
+}
+
 __noinline int send_sample(void)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
@@ -555,109 +544,5 @@ __noinline int send_sample(void)
         count(COUNTER_TICKS_LOST);
     else
         count(COUNTER_TICKS_SAMPLED);
-    return 0;
-}
-
-SEC("perf_event")
-int on_tick(struct bpf_perf_event_data *context)
-{
-    struct sample_scratch *scratch;
-    struct sample_record *sample;
-    struct process_entry *process;
-    struct task_facts task;
-    const struct pt_regs *registers = (const struct pt_regs *)&context->regs;
-    __u64 thread = bpf_get_current_pid_tgid();
-    __u32 tgid = thread >> 32;
-    int from_user;
-
-    if (!(__u32)thread) {
-        count(COUNTER_TICKS_IDLE);
-        return 0;
-    }
-    process = bpf_map_lookup_elem(&processes, &tgid);
-    if (settings.target == TARGET_PROCESSES && !(process && (process->flags & PROCESS_WATCHED))) {
-        count(COUNTER_TICKS_FILTERED);
-        return 0;
-    }
-    scratch = SCRATCH(sample_scratch);
-    if (!scratch)
-        return 0;
-    read_task_facts(&task);
-
-    sample = &scratch->sample;
-    sample->header.kind = RECORD_SAMPLE;
-    sample->header.size = sizeof(*sample);
-    sample->space.generation = task.generation;
-    sample->space.tgid = tgid;
-    sample->tid = (__u32)thread;
-    sample->time_ns = bpf_ktime_get_ns();
-    sample->weight = context->sample_period;
-    sample->cgroup_id = bpf_get_current_cgroup_id();
-    sample->cpu = bpf_get_smp_processor_id();
-    sample->source = 0;
-    sample->flags = 0;
-    sample->kernel_hash = 0;
-    sample->native_hash = 0;
-    sample->python_hash = 0;
-    sample->python_outcome = PYTHON_NOT_A_PYTHON_PROCESS;
-    sample->native_outcome = NATIVE_NOT_TAKEN;
-    sample->python_code_defined = 1;
-    bpf_get_current_comm(sample->thread_name, sizeof(sample->thread_name));
-
-    scratch->native.frames = 0;
-    scratch->python.frames = 0;
-    scratch->thread_pointer = task.thread_pointer;
-    if (process) {
-        scratch->process = *process;
-    } else {
-        scratch->process.python.layout = NO_PYTHON_LAYOUT;
-        scratch->process.ranges_count = 0;
-        sample->flags |= SAMPLE_FLAG_UNKNOWN_PROCESS;
-    }
-
-    from_user = in_user_mode(registers);
-    if (!from_user) {
-        sample->flags |= SAMPLE_FLAG_IN_KERNEL;
-        if (settings.take_kernel) {
-            long bytes =
-                bpf_get_stack(context, scratch->kernel_frames, sizeof(scratch->kernel_frames), 0);
-
-            scratch->kernel_header.frames = bytes > 0 ? bytes / sizeof(__u64) : 0;
-        } else {
-            scratch->kernel_header.frames = 0;
-        }
-    } else {
-        scratch->kernel_header.frames = 0;
-    }
-
-    if (task.has_user_memory) {
-        struct pt_regs *saved = (struct pt_regs *)scratch->saved_registers;
-
-        _Static_assert(sizeof(*saved) <= sizeof(scratch->saved_registers), "SAVED_REGISTER_WORDS");
-        if (from_user) {
-            /* A copy: one instruction may not read both the event's registers and memory ("same
-             * insn cannot be used with different pointers"). */
-#pragma unroll
-            for (__u32 i = 0; i < sizeof(*saved) / sizeof(__u64); i++)
-                scratch->saved_registers[i] = ((const volatile __u64 *)registers)[i];
-        } else if (have_task_pt_regs()) {
-            bpf_probe_read_kernel(saved, sizeof(*saved),
-                                  (void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
-        } else {
-            bpf_probe_read_kernel(saved, sizeof(*saved), saved_user_registers(task.stack));
-        }
-        if (!from_user && in_system_call(saved))
-            sample->flags |= SAMPLE_FLAG_IN_SYSCALL;
-        if (is_compat_code(saved))
-            sample->flags |= SAMPLE_FLAG_COMPAT;
-        start_native(scratch, saved, !(sample->flags & SAMPLE_FLAG_IN_SYSCALL));
-        if (!(sample->flags & SAMPLE_FLAG_COMPAT)) {
-            if (settings.take_native)
-                walk_native(scratch);
-            if (settings.take_python)
-                walk_python(scratch);
-        }
-    }
-    send_sample();
     return 0;
 }
