@@ -113,12 +113,13 @@ std::string bash_script(const std::vector<CompletedCommand>& commands) {
             Words patterns;
             for (const std::string& name : names)
                 patterns.push_back(fmt::format("'{} {}'", command.name, name));
-            const std::string compgen = option.takes_file ? "-f" : fmt::format("-W '{}'", fmt::join(option.values, " "));
+            const std::string compgen =
+                option.takes_file ? "-f" : fmt::format("-W '{}'", fmt::join(option.values, " "));
             values += fmt::format("        {}) COMPREPLY=($(compgen {} -- \"$word\")); return ;;\n",
                                   fmt::join(patterns, "|"), compgen);
         }
-        options += fmt::format("            {}) options='{}' ;;\n", command.name,
-                               fmt::join(all, " "));
+        options +=
+            fmt::format("            {}) options='{}' ;;\n", command.name, fmt::join(all, " "));
     }
     return fmt::format(R"(# bash completion of pyebpf: source <(pyebpf completion bash)
 _pyebpf() {{
@@ -199,8 +200,8 @@ std::string fish_script(const std::vector<CompletedCommand>& commands) {
             "complete -c pyebpf -n 'not __fish_seen_subcommand_from {}' -f -a {} -d {}\n", all,
             command.name, quoted(command.help));
         for (const CompletedOption& option : command.options) {
-            text += fmt::format("complete -c pyebpf -n '__fish_seen_subcommand_from {}'",
-                                command.name);
+            text +=
+                fmt::format("complete -c pyebpf -n '__fish_seen_subcommand_from {}'", command.name);
             if (!option.short_name.empty()) text += " -s " + option.short_name;
             for (const std::string& name : option.long_names) text += " -l " + name;
             if (option.takes_value) text += option.takes_file ? " -r -F" : " -x";

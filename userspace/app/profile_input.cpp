@@ -35,8 +35,7 @@ bool parse_time(std::string_view text, profile::Filter& filter) {
 }  // namespace
 
 void ProfileInput::add_to(CLI::App& command) {
-    command
-        .add_option("file", files_, "Recordings; several are put together; - is stdin")
+    command.add_option("file", files_, "Recordings; several are put together; - is stdin")
         ->type_name("FILE…")
         ->default_str(kDefaultFile);
     constexpr const char* kFilters = "Filters";
@@ -53,13 +52,15 @@ void ProfileInput::add_to(CLI::App& command) {
         ->type_name("PID[,PID…]")
         ->delimiter(',')
         ->group(kFilters);
-    add_names("--process", names_.processes, "NAME", "Processes by name; * and ? are wildcards here and below");
+    add_names("--process", names_.processes, "NAME",
+              "Processes by name; * and ? are wildcards here and below");
     add_names("--thread", names_.threads, "NAME|TID", "Threads");
     add_names("--container", names_.containers, "NAME|ID", "Containers, pods or systemd units");
     add_names("--event", names_.events, "NAME", "Samples of an event source");
     command
-        .add_option("--function", names_.functions,
-                    "Samples with this function in their stacks: its qualified name or the last part of it")
+        .add_option(
+            "--function", names_.functions,
+            "Samples with this function in their stacks: its qualified name or the last part of it")
         ->type_name("NAME")
         ->group(kFilters);
     add_names("--module", names_.modules, "NAME",

@@ -94,10 +94,11 @@ class ReportCommand : public Command {
 };
 
 CLI::App* ReportCommand::add_to(CLI::App& app) {
-    CLI::App* report =
-        app.add_subcommand("report", "Show recordings in the terminal: call tree, tables, source lines");
+    CLI::App* report = app.add_subcommand(
+        "report", "Show recordings in the terminal: call tree, tables, source lines");
     report->footer(
-        "Without a view it shows the call tree. Where several branches leave a line, they are drawn; a\n"
+        "Without a view it shows the call tree. Where several branches leave a line, they are "
+        "drawn; a\n"
         "line without a branch is called by the one above it.\n"
         "Examples:\n"
         "  pyebpf report run.pyebpf\n"
@@ -124,8 +125,7 @@ CLI::App* ReportCommand::add_to(CLI::App& app) {
     report->add_flag("--per-process", roots_.per_process,
                      "Trees: processes as roots (the call tree has them if there are several)");
     report->add_flag("--per-thread", roots_.per_thread, "Trees: threads as roots");
-    report
-        ->add_option("--min-share", min_share_, "Trees: sum up branches of less than this share")
+    report->add_option("--min-share", min_share_, "Trees: sum up branches of less than this share")
         ->type_name("PERCENT")
         ->capture_default_str();
     report->add_option("--depth", depth_, "Trees: at most so many levels; 0: all")
@@ -137,8 +137,7 @@ CLI::App* ReportCommand::add_to(CLI::App& app) {
     report->add_option("--top", top_, "Flat table: rows; 0: all")
         ->type_name("N")
         ->capture_default_str();
-    report->add_option("--width", width_, "Columns")->type_name("N")->default_str(
-        "the terminal's");
+    report->add_option("--width", width_, "Columns")->type_name("N")->default_str("the terminal's");
     report->add_flag("--json", json_, "JSON instead of text");
     report->add_flag("--pager", pager_, "Show the text in $PAGER, or less");
     return report;
@@ -170,9 +169,9 @@ Result<std::string> ReportCommand::view(const report::StackAmounts& amounts) con
     const report::ViewOptions options = view_options();
     const auto shown = [&](const auto& view) { return json_ ? view.json() : view.text(options); };
     if (!by_.empty()) {
-        return shown(report::FlatTable(amounts, {.key = *report::flat_key(by_),
-                                                 .sort_by_total = sort_ == "total",
-                                                 .top = top_}));
+        return shown(report::FlatTable(
+            amounts,
+            {.key = *report::flat_key(by_), .sort_by_total = sort_ == "total", .top = top_}));
     }
     if (!lines_.empty()) {
         const auto lines = report::SourceLines::make(amounts, lines_, read_source);
@@ -180,14 +179,14 @@ Result<std::string> ReportCommand::view(const report::StackAmounts& amounts) con
         return shown(*lines);
     }
     using Direction = report::TreeOptions::Direction;
-    const auto tree = report::CallTree::make(
-        amounts, {.direction = !callers_.empty()   ? Direction::kCallers
-                               : !callees_.empty() ? Direction::kCallees
-                                                   : Direction::kCalls,
-                  .function = callers_.empty() ? callees_ : callers_,
-                  .all_frames = all_frames_,
-                  .min_share_percent = min_share_,
-                  .max_depth = depth_});
+    const auto tree =
+        report::CallTree::make(amounts, {.direction = !callers_.empty()   ? Direction::kCallers
+                                                      : !callees_.empty() ? Direction::kCallees
+                                                                          : Direction::kCalls,
+                                         .function = callers_.empty() ? callees_ : callers_,
+                                         .all_frames = all_frames_,
+                                         .min_share_percent = min_share_,
+                                         .max_depth = depth_});
     if (!tree) return tl::unexpected<Error>(tree.error());
     return shown(*tree);
 }
@@ -208,8 +207,7 @@ Result<int> ReportCommand::run() {
     const auto profile = input_.read();
     if (!profile) return tl::unexpected(profile.error());
     output::FormatOptions roots = roots_;
-    const bool is_call_tree =
-        by_.empty() && callers_.empty() && callees_.empty() && lines_.empty();
+    const bool is_call_tree = by_.empty() && callers_.empty() && callees_.empty() && lines_.empty();
     if (is_call_tree && has_several_processes(*profile)) roots.per_process = true;
     const report::StackAmounts amounts(*profile, roots);
     for (const output::Unit& unit : amounts.left_out()) {

@@ -55,8 +55,10 @@ class ViewCommand : public Command {
 CLI::App* ViewCommand::add_to(CLI::App& app) {
     CLI::App* view = app.add_subcommand("view", "Look at recordings in the browser");
     view->footer(
-        "The page is served on the loopback interface, under an address that cannot be guessed, until\n"
-        "Ctrl-C. Without a display only the address is printed: from another machine, forward its port\n"
+        "The page is served on the loopback interface, under an address that cannot be guessed, "
+        "until\n"
+        "Ctrl-C. Without a display only the address is printed: from another machine, forward its "
+        "port\n"
         "(ssh -L PORT:127.0.0.1:PORT HOST).\n"
         "Example:\n"
         "  pyebpf view run.pyebpf");

@@ -48,8 +48,8 @@ Graph graph_of(const std::vector<RunTally>& runs) {
 using Names = std::map<FunctionId, FunctionId>;  // of functions matched so far: base to head
 
 // Cosine of the angle between two weightings of functions: 1 if they are proportional.
-double similarity(const std::map<FunctionId, double>& base, const std::map<FunctionId, double>& head,
-                  const Names& names) {
+double similarity(const std::map<FunctionId, double>& base,
+                  const std::map<FunctionId, double>& head, const Names& names) {
     double product = 0;
     double base_norm = 0;
     double head_norm = 0;
@@ -68,7 +68,7 @@ std::string_view file_name(const Function& function) {
     return path.substr(path.rfind('/') + 1);
 }
 
-constexpr double kCostFactor = 2;  // a renamed function costs at most this much more or less
+constexpr double kCostFactor = 2;      // a renamed function costs at most this much more or less
 constexpr double kLeastShare = 0.001;  // below, there is too little to recognize a function by
 // Callers and callees must be nearly the same; 0.8 lets a fifth of the calls go elsewhere.
 constexpr double kSimilar = 0.8;
@@ -108,9 +108,8 @@ std::vector<FunctionId> only_in(const Graph& graph, const Graph& other) {
     std::vector<FunctionId> result;
     for (const auto& [function, node] : graph)
         if (!other.contains(function)) result.push_back(function);
-    std::ranges::stable_sort(result, [&](FunctionId a, FunctionId b) {
-        return graph.at(a).share > graph.at(b).share;
-    });
+    std::ranges::stable_sort(
+        result, [&](FunctionId a, FunctionId b) { return graph.at(a).share > graph.at(b).share; });
     if (result.size() > kMostCandidates) result.resize(kMostCandidates);
     return result;
 }
@@ -137,7 +136,8 @@ std::vector<Match> match_functions(const FunctionTable& functions,
                 const Function& is = functions[new_one];
                 const double score =
                     score_of(was, before.at(old_one), is, after.at(new_one), names);
-                if (score > 0) candidates.push_back({{old_one, new_one, relation_of(was, is)}, score});
+                if (score > 0)
+                    candidates.push_back({{old_one, new_one, relation_of(was, is)}, score});
             }
         }
         std::ranges::stable_sort(candidates, std::greater<>{}, &Candidate::score);

@@ -37,7 +37,7 @@ struct CallTree::Builder {
         tree.nodes_.push_back({});
         const Profile& profile = amounts.profile();
         for (const Frame& function : tree.functions_.functions) {
-            roles.push_back(function.kind == FrameKind::kMarker   ? Role::kLabel
+            roles.push_back(function.kind == FrameKind::kMarker  ? Role::kLabel
                             : is_library_code(profile, function) ? Role::kLibrary
                                                                  : Role::kApplication);
         }
@@ -92,8 +92,8 @@ struct CallTree::Builder {
                     state.labels = state.node = child(state.node, label);
                     break;
                 case Role::kApplication:
-                    state.node = child_or_same(state.has_application ? state.node : state.labels,
-                                               label);
+                    state.node =
+                        child_or_same(state.has_application ? state.node : state.labels, label);
                     state.has_application = true;
                     state.in_library = false;
                     break;
@@ -112,9 +112,8 @@ struct CallTree::Builder {
         std::vector<bool> wanted;
         for (const Frame& function : tree.functions_.functions) {
             wanted.push_back(function.kind != FrameKind::kMarker &&
-                             profile::matches_function(
-                                 tree.options_.function,
-                                 amounts.profile().text(function.function)));
+                             profile::matches_function(tree.options_.function,
+                                                       amounts.profile().text(function.function)));
         }
         return wanted;
     }
@@ -211,10 +210,10 @@ namespace {
 struct PendingLine {
     uint32_t node = 0;
     uint32_t depth = 0;
-    std::string lead;       // the tree's lines before the name
-    std::string lead_below; // the same for what is below the node
-    uint32_t smaller = 0;   // not a node but so many of them
-    uint64_t amount = 0;    // of those
+    std::string lead;        // the tree's lines before the name
+    std::string lead_below;  // the same for what is below the node
+    uint32_t smaller = 0;    // not a node but so many of them
+    uint64_t amount = 0;     // of those
 };
 
 // Deep trees lose the far end of their lines, not the names.
@@ -242,10 +241,10 @@ std::string CallTree::text(const ViewOptions& view) const {
     const auto smallest =
         static_cast<uint64_t>(static_cast<double>(whole) * options_.min_share_percent / 100);
 
-    std::string text = style.bold(fmt::format("{:>{}}   share{}  function", "total",
-                                              AmountText::kColumns,
-                                              shows_self ? "       self" : "")) +
-                       "\n";
+    std::string text =
+        style.bold(fmt::format("{:>{}}   share{}  function", "total", AmountText::kColumns,
+                               shows_self ? "       self" : "")) +
+        "\n";
     std::vector<PendingLine> pending;
     const auto add_children = [&](uint32_t node, uint32_t depth, const std::string& lead) {
         std::vector<PendingLine> lines;

@@ -66,9 +66,9 @@ std::string place_text(std::string_view place, std::string_view none) {
 
 std::string thread_group_name(const output::ThreadFacts& facts, Key key) {
     const auto process = [&] {
-        return facts.pid == 0 ? std::string("[unknown process]")
-                              : fmt::format("{} (pid {})", output::name_text(facts.process),
-                                            facts.pid);
+        return facts.pid == 0
+                   ? std::string("[unknown process]")
+                   : fmt::format("{} (pid {})", output::name_text(facts.process), facts.pid);
     };
     if (key == Key::kContainer) return place_text(facts.container, "[no container]");
     if (key == Key::kProcess) return process();
@@ -190,8 +190,8 @@ std::string FlatTable::text(const ViewOptions& view) const {
         text += line + "\n";
     }
     if (left_out_ > 0)
-        text += style.dim(fmt::format("{} more; --top 0 shows all", output::grouped(left_out_))) +
-                "\n";
+        text +=
+            style.dim(fmt::format("{} more; --top 0 shows all", output::grouped(left_out_))) + "\n";
     return text;
 }
 

@@ -62,10 +62,10 @@ uint32_t end_of_block(const std::vector<std::string>& lines, uint32_t first) {
         const std::string& line = lines[number - 1];
         const size_t indent = indentation(line);
         if (indent == line.size()) continue;  // blank
-        const bool is_head = !in_body && (line.compare(indent, 1, "@") == 0 ||
-                                          line.compare(indent, 4, "def ") == 0 ||
-                                          line.compare(indent, 6, "async ") == 0 ||
-                                          line.compare(indent, 1, ")") == 0);
+        const bool is_head =
+            !in_body &&
+            (line.compare(indent, 1, "@") == 0 || line.compare(indent, 4, "def ") == 0 ||
+             line.compare(indent, 6, "async ") == 0 || line.compare(indent, 1, ")") == 0);
         if (indent <= outer && !is_head) break;
         in_body = in_body || indent > outer;
         last = number;
@@ -183,10 +183,10 @@ Result<SourceLines> SourceLines::make(const StackAmounts& amounts, std::string_v
         file.amounts[line] = found[i];
     }
     if (files.empty()) {
-        return fail(fmt::format("no sample has a line of a file or function '{}'",
-                                printable(pattern)),
-                    "`pyebpf report FILE --by file` lists the files there are; '*' stands for any "
-                    "text");
+        return fail(
+            fmt::format("no sample has a line of a file or function '{}'", printable(pattern)),
+            "`pyebpf report FILE --by file` lists the files there are; '*' stands for any "
+            "text");
     }
     // All lines of a file as one group: a line that calls another of the same file counts once.
     std::map<StringId, uint32_t> number_of_file;

@@ -150,12 +150,11 @@ TEST(CallTree, ProcessesAreRoots) {
 }
 
 TEST(CallTree, NoLineExceedsTheWidth) {
-    for (const auto& profile :
-         {output::test::small_profile(), output::test::hostile_profile(),
-          output::test::large_profile(3000)}) {
+    for (const auto& profile : {output::test::small_profile(), output::test::hostile_profile(),
+                                output::test::large_profile(3000)}) {
         for (const size_t width : {size_t{40}, size_t{60}, size_t{120}}) {
-            std::istringstream text(tree_text(
-                profile, {.all_frames = true, .min_share_percent = 0}, {.width = width}));
+            std::istringstream text(
+                tree_text(profile, {.all_frames = true, .min_share_percent = 0}, {.width = width}));
             for (std::string line; std::getline(text, line);)
                 ASSERT_LE(output::columns(line), width) << line;
         }

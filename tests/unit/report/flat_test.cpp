@@ -23,8 +23,7 @@ profile::Profile two_lines() {
     const auto thread = b.thread(1, "python3", 1, "python3");
     const auto main = b.python("main", "/srv/app.py", 1, 4);
     b.add(thread, {main, b.python("work", "/srv/app.py", 10, 11)}, 6);
-    b.add(thread, {main, b.python("work", "/srv/app.py", 10, 12),
-                   b.native("memcpy", "libc.so.6")},
+    b.add(thread, {main, b.python("work", "/srv/app.py", 10, 12), b.native("memcpy", "libc.so.6")},
           3);
     b.add(b.thread(2, "bash", 2, "bash"), {b.native("main", "bash")}, 1);
     return b.take();

@@ -19,18 +19,18 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::string_view kSource =
-    "import time\n"                  // 1
-    "\n"                             // 2
-    "@cached\n"                      // 3
-    "def outer(\n"                   // 4
-    "    x,\n"                       // 5
-    "):\n"                           // 6
-    "\tif x:\n"                      // 7
-    "\n"                             // 8
-    "        return inner(x)\n"      // 9
-    "\n"                             // 10
-    "def inner(x):\n"                // 11
-    "    return [i for i in x]\n";   // 12
+    "import time\n"                 // 1
+    "\n"                            // 2
+    "@cached\n"                     // 3
+    "def outer(\n"                  // 4
+    "    x,\n"                      // 5
+    "):\n"                          // 6
+    "\tif x:\n"                     // 7
+    "\n"                            // 8
+    "        return inner(x)\n"     // 9
+    "\n"                            // 10
+    "def inner(x):\n"               // 11
+    "    return [i for i in x]\n";  // 12
 
 profile::Profile profile_of(bool is_embedded) {
     ProfileBuilder b;
@@ -39,8 +39,7 @@ profile::Profile profile_of(bool is_embedded) {
     b.add(thread, {outer, b.python("inner", "/srv/app.py", 11, 12)}, 8);
     b.add(thread, {outer, b.python("inner", "/srv/app.py", 11, 12), outer}, 1);
     b.add(thread, {outer}, 1);
-    if (is_embedded)
-        b.profile().source_texts[b.profile().strings.intern("/srv/app.py")] = kSource;
+    if (is_embedded) b.profile().source_texts[b.profile().strings.intern("/srv/app.py")] = kSource;
     return b.take();
 }
 
