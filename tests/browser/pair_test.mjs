@@ -12,7 +12,7 @@ const boxes = (page) =>
       Array.from(tree.label, (label, node) => [
         profile.functionName[label] ?? "",
         [tree.total[node], tree.pair.base[node], tree.pair.head[node]].map(
-          (value) => Math.round(value * 1000) / 10,
+          (value) => Number(value.toPrecision(6)),
         ),
       ]),
     );
@@ -27,9 +27,9 @@ test("a pair shows both, with the change and what is known of it", async () => {
     );
     assert.match(await textOf(page, "#conclusion"), /^parse became slower/);
     const seen = await boxes(page);
-    assert.deepEqual(seen["parse"], [43.1, 30, 56.3], "lines that moved do not matter");
-    assert.deepEqual(seen["audit"], [10, 20, 0]);
-    assert.deepEqual(seen["cache"], [6.3, 0, 12.5]);
+    assert.deepEqual(seen["parse"], [0.43125, 0.3, 0.5625], "lines that moved do not matter");
+    assert.deepEqual(seen["audit"], [0.1, 0.2, 0]);
+    assert.deepEqual(seen["cache"], [0.0625, 0, 0.125]);
     const list = await rows(page);
     assert.deepEqual(list[0], {
       self: "43.1 %",
@@ -47,7 +47,7 @@ test("a pair shows both, with the change and what is known of it", async () => {
     );
     await page.keyboard.press("Escape");
     await page.select("#weighing", "base");
-    assert.deepEqual((await boxes(page))["parse"], [30, 30, 56.3]);
+    assert.deepEqual((await boxes(page))["parse"], [0.3, 0.3, 0.5625]);
     assert.ok(await page.$eval("#timeline-tab", (tab) => tab.hidden));
     assert.deepEqual(await seriousViolations(page), []);
   });

@@ -91,7 +91,8 @@ export class App {
 
   toggle(what: "isInverted" | "isFlipped"): void {
     this.state[what] = !this.state[what];
-    if (what === "isInverted") this.state.focus = [];
+    if (what === "isFlipped") return this.render();
+    this.state.focus = [];
     this.update();
   }
 
@@ -99,9 +100,11 @@ export class App {
   stepBack(): void {
     const { state } = this;
     if (state.search !== "") this.setSearch("");
-    else if (state.selected >= 0) this.unselect();
-    else if (state.focus.length > 0) this.zoom(0);
-    else this.setRange(0, this.profile.durationSeconds);
+    else if (state.selected >= 0 || state.focus.length > 0) {
+      // A click on a box selects and zooms: both are undone at once.
+      this.zoom(0);
+      this.unselect();
+    } else this.setRange(0, this.profile.durationSeconds);
   }
 
   select(label: number): void {
@@ -158,13 +161,12 @@ export class App {
   // After a change of what samples or frames are looked at.
   private update(): void {
     const { profile, state } = this;
-    const found = search(profile, state.search);
-    const filter = this.filter;
+    const { filter } = this;
     const tree = buildTree(profile, filter);
     const shown = state.isInverted ? invert(tree, profile.functionCount) : tree;
     if (find(shown, state.focus) === 0) state.focus = [];
-    const { palette } = this;
-    this.scene = { profile, state, filter, tree, shown, matches: found.matches, palette };
+    const { matches } = filter;
+    this.scene = { profile, state, filter, tree, shown, matches, palette: this.palette };
     this.filters.show();
     this.strip.show(this.scene);
     byId("empty").hidden = tree.samples > 0;
@@ -271,9 +273,8 @@ export class App {
     });
     const list = byId("breadcrumb");
     list.replaceChildren(...items);
-    list.scrollLeft = list.scrollWidth;
-    const hasZoom = state.view === "flame";
-    list.closest<HTMLElement>("nav")!.hidden = !hasZoom;
+    if (node > 0) list.scrollLeft = list.scrollWidth; // costs a layout
+    list.closest<HTMLElement>("nav")!.hidden = state.view !== "flame";
   }
 
   private showDetails(): void {

@@ -31,7 +31,7 @@ function groupLabels(profile: Profile, filter: Filter): (sample: number) => numb
 }
 
 export function buildTree(profile: Profile, filter: Filter): Tree {
-  const builder = new Builder();
+  const builder = new Builder(profile.stackParent.length);
   const { sampleSide, sampleStack, stackParent, stackFrame, frameFunction, frameInlined } = profile;
   const labelOf = groupLabels(profile, filter);
   const groups = new Map<number, number[]>();
@@ -105,7 +105,7 @@ function isSelfless(tree: Tree, node: number): boolean {
 
 // Leaves at the root, below them their callers. Groups stay where they are.
 export function invert(tree: Tree, functionCount: number): Tree {
-  const builder = new Builder();
+  const builder = new Builder(tree.size);
   builder.samples = tree.samples;
   for (let leaf = 0; leaf < tree.size; leaf++) {
     if (isSelfless(tree, leaf)) continue;
@@ -133,8 +133,8 @@ export interface Sandwich {
 
 // Around all calls of a function; a call inside another one of it belongs to the outer one.
 export function sandwich(tree: Tree, label: number): Sandwich {
-  const callers = new Builder();
-  const callees = new Builder();
+  const callers = new Builder(0, label);
+  const callees = new Builder(0, label);
   const made = new Int32Array(tree.size); // below an occurrence: its node in callees
   let inside = 0; // the occurrence the walk is in
   walk(
@@ -162,7 +162,6 @@ export function sandwich(tree: Tree, label: number): Sandwich {
       if (node === inside) inside = 0;
     },
   );
-  for (const builder of [callers, callees]) builder.label[0] = label;
   const weighing = tree.pair?.weighing ?? null;
   return { callers: finish(callers, weighing), callees: finish(callees, weighing) };
 }

@@ -6,7 +6,7 @@ import { byId, make, shareCell } from "./dom";
 import { describe, isFunction } from "./labels";
 import { boxName } from "./paint";
 import type { Scene } from "./scene";
-import { childrenOf } from "./tree";
+import { childrenOf, type Tree } from "./tree";
 
 const shownChildren = 100;
 const opensWhileAbove = 0.5; // share of the parent: the way down that matters is open at first
@@ -16,6 +16,7 @@ export class CallTree {
   private readonly body = byId<HTMLElement>("tree-rows");
   private readonly open = new Set<number>();
   private scene!: Scene;
+  private drawn: Tree | null = null;
 
   constructor(private readonly onSelect: (label: number) => void) {
     this.body.addEventListener("click", (event) => {
@@ -33,8 +34,11 @@ export class CallTree {
 
   show(scene: Scene): void {
     this.scene = scene;
-    this.open.clear();
     const tree = scene.shown;
+    // What is open stays open, and the focus where it is.
+    if (tree === this.drawn) return this.mark();
+    this.drawn = tree;
+    this.open.clear();
     for (let node = 0; ; ) {
       this.open.add(node);
       const first = childrenOf(tree, node)[0];
@@ -44,6 +48,17 @@ export class CallTree {
     }
     this.body.replaceChildren(...this.rowsBelow(0));
     this.body.querySelector("tr")?.setAttribute("tabindex", "0");
+    this.mark();
+  }
+
+  // What the search does not match is pale; rows of the selected function stand out.
+  private mark(): void {
+    const { matches, state, shown } = this.scene;
+    for (const row of this.body.querySelectorAll<HTMLElement>("tr[data-node]")) {
+      const label = shown.label[Number(row.dataset["node"])]!;
+      row.classList.toggle("pale", matches !== null && matches[label] !== 1);
+      row.setAttribute("aria-selected", String(label === state.selected));
+    }
   }
 
   private rowsBelow(parent: number): HTMLTableRowElement[] {
@@ -112,7 +127,7 @@ export class CallTree {
     if (!isOpen) {
       this.open.add(node);
       row.after(...this.rowsBelow(node));
-      return;
+      return this.mark();
     }
     this.open.delete(node);
     const depth = this.scene.shown.depth[node]!;

@@ -54,11 +54,11 @@ export class Filters {
       const process = threads[thread]!.process;
       return process < 0 ? -1 : groups[process]!;
     };
-    this.fill("container", "all containers", containers.length + 1, {
+    this.fill("container", containers.length + 1, {
       of: (thread) => containerOf(profile, thread),
       name: (id) => (id === hostContainer(profile) ? "no container" : containers[id]!.name),
     });
-    this.fill("process", "all processes", processes.length, {
+    this.fill("process", processes.length, {
       of: (thread) =>
         state.container === all || state.container === containerOf(profile, thread)
           ? groupOf(thread)
@@ -68,7 +68,7 @@ export class Filters {
           ? processes[id]!.name
           : `${processes[id]!.name} (pid ${processes[id]!.pid})`,
     });
-    this.fill("thread", "all threads", threads.length, {
+    this.fill("thread", threads.length, {
       of: (thread) =>
         (state.process === all || state.process === groupOf(thread)) &&
         (state.container === all || state.container === containerOf(profile, thread))
@@ -111,7 +111,6 @@ export class Filters {
   // The members that have samples, the heaviest first.
   private fill(
     chosen: Chosen,
-    everything: string,
     count: number,
     member: { of(thread: number): number; name(id: number): string },
   ): void {
@@ -131,7 +130,7 @@ export class Filters {
     const select = this.selects[chosen];
     const shown = members.filter((id, at) => at < shownMembers || id === this.state[chosen]);
     select.replaceChildren(
-      make("option", { value: String(all) }, `${everything} (${members.length})`),
+      make("option", { value: String(all) }, members.length === 1 ? "all" : `all ${members.length}`),
       ...shown.map((id) =>
         make("option", { value: String(id) }, `${percent(weights[id]!, sum)}  ${member.name(id)}`),
       ),

@@ -10,7 +10,7 @@ import type { FunctionTotals } from "./totals";
 
 type Column = "self" | "total" | "change" | "name";
 
-const shownRows = 250;
+const rowsAtOnce = 80; // more when the end comes into sight
 
 export class FunctionTable {
   private readonly body = byId<HTMLElement>("function-rows");
@@ -26,6 +26,7 @@ export class FunctionTable {
   private whole = 0;
   private matches: Uint8Array | null = null;
   private selected = -1;
+  private labels: number[] = [];
 
   constructor(
     private readonly profile: Profile,
@@ -40,6 +41,9 @@ export class FunctionTable {
       if (row !== null) onPick(Number(row.dataset["label"]));
     };
     this.body.addEventListener("click", pick);
+    new IntersectionObserver(([entry]) => {
+      if (entry!.isIntersecting) this.addRows();
+    }).observe(this.note);
     this.body.addEventListener("keydown", (event) => {
       const row = (event.target as Element).closest("tr");
       const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[
@@ -106,11 +110,17 @@ export class FunctionTable {
         isSorted ? (this.isAscending ? "ascending" : "descending") : "none",
       );
     }
-    const labels = this.sorted();
-    this.body.replaceChildren(...labels.slice(0, shownRows).map((label) => this.row(label)));
-    const hidden = labels.length - shownRows;
-    this.note.textContent =
-      hidden > 0 ? `and ${grouped(hidden)} more: search to narrow the list` : "";
+    this.labels = this.sorted();
+    this.body.replaceChildren();
+    this.addRows();
+  }
+
+  private addRows(): void {
+    const shown = this.body.children.length;
+    const labels = this.labels.slice(shown, shown + rowsAtOnce);
+    this.body.append(...labels.map((label) => this.row(label)));
+    const hidden = this.labels.length - shown - labels.length;
+    this.note.textContent = hidden > 0 ? `and ${grouped(hidden)} more` : "";
   }
 
   private row(label: number): HTMLElement {

@@ -38,70 +38,116 @@ const maxDepth = 65535;
 // Grows nodes and finds the child of a node by what it shows: open addressing over two integer
 // columns.
 export class Builder {
-  parent: number[] = [-1];
-  label: number[] = [allLabel];
-  inlined: number[] = [0];
-  depth: number[] = [0];
-  self: number[] = [0]; // of the base, or of the only profile
-  selfHead: number[] = [0];
+  size = 1;
+  parent = Int32Array.of(-1);
+  private keys = Int32Array.of(allLabel * 2); // 2 * label + inlined
+  depth = new Uint16Array(1);
+  self = new Float64Array(1); // of the base, or of the only profile
+  selfHead = new Float64Array(1);
   samples = 0;
-  private slots = new Int32Array(1 << 12).fill(-1);
+  private slots = new Int32Array(1 << 12); // nodes; 0: free, as nobody looks for node 0
+
+  // `nodes`: how many to expect.
+  constructor(nodes = 0, rootLabel = allLabel) {
+    this.keys[0] = rootLabel * 2;
+    this.grow(Math.max(1 << 10, nodes));
+  }
 
   child(parent: number, label: number, inlined: number): number {
-    let slot = this.slot(parent, label, inlined);
-    for (;;) {
-      const node = this.slots[slot]!;
-      if (node < 0) break;
-      if (
-        this.parent[node] === parent &&
-        this.label[node] === label &&
-        this.inlined[node] === inlined
-      )
-        return node;
-      slot = (slot + 1) & (this.slots.length - 1);
+    const key = label * 2 + inlined;
+    const { slots } = this;
+    let slot = this.slot(parent, key);
+    for (let node = slots[slot]!; node !== 0; node = slots[slot]!) {
+      if (this.parent[node] === parent && this.keys[node] === key) return node;
+      slot = (slot + 1) & (slots.length - 1);
     }
-    const node = this.parent.length;
-    this.parent.push(parent);
-    this.label.push(label);
-    this.inlined.push(inlined);
-    this.depth.push(Math.min(this.depth[parent]! + 1, maxDepth));
-    this.self.push(0);
-    this.selfHead.push(0);
-    this.slots[slot] = node;
-    if (this.parent.length * 2 > this.slots.length) this.grow();
-    return node;
+    const node = this.size++;
+    if (node >= this.parent.length) {
+      this.grow(node * 2);
+      return this.put(node, this.free(parent, key), parent, key);
+    }
+    return this.put(node, slot, parent, key);
+  }
+
+  labelOf(node: number): number {
+    return this.keys[node]! >> 1;
+  }
+
+  isInlined(node: number): number {
+    return this.keys[node]! & 1;
   }
 
   // The nearest node at or above `node` with this label, below `top`; -1 if there is none.
   ancestor(node: number, label: number, top: number): number {
-    for (let at = node; at > top; at = this.parent[at]!) if (this.label[at] === label) return at;
+    for (let at = node; at > top; at = this.parent[at]!) if (this.labelOf(at) === label) return at;
     return -1;
   }
 
-  private slot(parent: number, label: number, inlined: number): number {
-    let hash = Math.imul(parent, 0x9e3779b1) ^ Math.imul(label * 2 + inlined, 0x85ebca6b);
-    hash ^= hash >>> 15;
-    return (Math.imul(hash, 0x2c1b3c6d) >>> 7) & (this.slots.length - 1);
+  private put(node: number, slot: number, parent: number, key: number): number {
+    this.parent[node] = parent;
+    this.keys[node] = key;
+    this.depth[node] = Math.min(this.depth[parent]! + 1, maxDepth);
+    this.slots[slot] = node;
+    return node;
   }
 
-  private grow(): void {
-    this.slots = new Int32Array(this.slots.length * 4).fill(-1);
-    for (let node = 1; node < this.parent.length; node++) {
-      let slot = this.slot(this.parent[node]!, this.label[node]!, this.inlined[node]!);
-      while (this.slots[slot]! >= 0) slot = (slot + 1) & (this.slots.length - 1);
-      this.slots[slot] = node;
-    }
+  private slot(parent: number, key: number): number {
+    let hash = Math.imul(parent, 0x9e3779b1) ^ Math.imul(key, 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x2c1b3c6d);
+    return (hash ^ (hash >>> 15)) & (this.slots.length - 1);
+  }
+
+  private free(parent: number, key: number): number {
+    let slot = this.slot(parent, key);
+    while (this.slots[slot] !== 0) slot = (slot + 1) & (this.slots.length - 1);
+    return slot;
+  }
+
+  private grow(capacity: number): void {
+    const grown = <Column extends { set(from: Column): void; length: number }>(
+      column: Column,
+      made: Column,
+    ): Column => {
+      made.set(column);
+      return made;
+    };
+    const known = Math.min(this.size, this.parent.length);
+    this.parent = grown(this.parent, new Int32Array(capacity));
+    this.keys = grown(this.keys, new Int32Array(capacity));
+    this.depth = grown(this.depth, new Uint16Array(capacity));
+    this.self = grown(this.self, new Float64Array(capacity));
+    this.selfHead = grown(this.selfHead, new Float64Array(capacity));
+    let slots = this.slots.length;
+    while (slots < capacity * 2) slots *= 2;
+    this.slots = new Int32Array(slots);
+    for (let node = 1; node < known; node++)
+      this.slots[this.free(this.parent[node]!, this.keys[node]!)] = node;
+  }
+}
+
+// By weight, the heaviest first; most lists are short.
+function sortByWeight(list: Uint32Array, total: Float64Array): void {
+  if (list.length > 24) {
+    list.sort((a, b) => total[b]! - total[a]! || a - b);
+    return;
+  }
+  for (let i = 1; i < list.length; i++) {
+    const node = list[i]!;
+    const weight = total[node]!;
+    let at = i;
+    for (; at > 0 && total[list[at - 1]!]! < weight; at--) list[at] = list[at - 1]!;
+    list[at] = node;
   }
 }
 
 // weighing: null if there is only one profile.
 export function finish(builder: Builder, weighing: Weighing | null): Tree {
-  const size = builder.parent.length;
-  const parent = Int32Array.from(builder.parent);
+  const { size } = builder;
+  const parent = builder.parent.slice(0, size);
   const pair = weighing === null ? null : makePair(builder, parent, weighing);
-  const self = pair === null ? Float64Array.from(builder.self) : drawn(pair, "self");
+  const self = pair === null ? builder.self.slice(0, size) : drawn(pair, "self");
   const total = pair === null ? totals(self, parent) : drawn(pair, "total");
-  const depth = Uint16Array.from(builder.depth);
+  const depth = builder.depth.slice(0, size);
   const childrenAt = new Uint32Array(size + 1);
   let height = 1;
   for (let node = size - 1; node > 0; node--) {
@@ -117,8 +163,7 @@ export function finish(builder: Builder, weighing: Weighing | null): Tree {
   for (let node = 0; node < size; node++) {
     const from = childrenAt[node]!;
     const to = childrenAt[node + 1]!;
-    if (to - from > 1)
-      children.subarray(from, to).sort((a, b) => total[b]! - total[a]! || a - b);
+    if (to - from > 1) sortByWeight(children.subarray(from, to), total);
     let edge = start[node]!;
     for (let at = from; at < to; at++) {
       const child = children[at]!;
@@ -126,12 +171,18 @@ export function finish(builder: Builder, weighing: Weighing | null): Tree {
       edge += total[child]!;
     }
   }
+  const label = new Int32Array(size);
+  const inlined = new Uint8Array(size);
+  for (let node = 0; node < size; node++) {
+    label[node] = builder.labelOf(node);
+    inlined[node] = builder.isInlined(node);
+  }
   return {
     size,
     depth,
     parent,
-    label: Int32Array.from(builder.label),
-    inlined: Uint8Array.from(builder.inlined),
+    label,
+    inlined,
     self,
     total,
     pair,
@@ -150,8 +201,8 @@ function totals(self: Float64Array, parent: Int32Array): Float64Array {
 }
 
 function makePair(builder: Builder, parent: Int32Array, weighing: Weighing): Pair {
-  const selfBase = Float64Array.from(builder.self);
-  const selfHead = Float64Array.from(builder.selfHead);
+  const selfBase = builder.self.slice(0, builder.size);
+  const selfHead = builder.selfHead.slice(0, builder.size);
   return {
     weighing,
     selfBase,
