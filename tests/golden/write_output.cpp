@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // write_output CASE [FILE]: writes one output of a synthetic profile to stdout, or to FILE.
-// The cases with html in their names are for the browser tests, the others have expected/CASE.txt.
+// The cases with html in their names are for the browser tests, those with a point for the consumer
+// tests; the others have expected/CASE.txt.
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 #include "output/summary.h"
 #include "page_profiles.h"
 #include "page_reader.h"
+#include "readable.h"
 #include "synthetic_profile.h"
 
 namespace {
@@ -30,6 +32,16 @@ Case format_case(std::string name, FormatOptions options,
         const auto format = choose_format(name, "-");
         if (!format) return tl::unexpected<Error>(format.error());
         return (*format)->write(profile(), options, sink);
+    };
+}
+
+// As text, whatever the format.
+Case readable_case(const Format& format) {
+    return [&format](Sink& sink) -> Result<void> {
+        StringSink bytes;
+        auto written = format.write(test::mixed_profile(), {}, bytes);
+        sink.write(test::readable(format.name, bytes.text()));
+        return written;
     };
 }
 
@@ -55,7 +67,7 @@ std::string page_text(const nlohmann::json& data) {
 }
 
 std::map<std::string, Case> cases() {
-    return {
+    std::map<std::string, Case> result{
         {"collapsed", format_case("collapsed", {}, test::small_profile)},
         {"collapsed_lines", format_case("collapsed", {.current_lines = true}, test::small_profile)},
         {"collapsed_threads",
@@ -88,27 +100,43 @@ std::map<std::string, Case> cases() {
                  {.base_name = "before.pyebpf",
                   .head_name = "after.pyebpf",
                   .conclusion = "parse became slower: 30.0 % to 56.2 % of all samples",
-                  .verdicts =
-                      {{.function = "parse",
-                        .file = file,
-                        .verdict = Verdict::kSlower,
-                        .base = 0.3,
-                        .head = 0.5625,
-                        .low = 0.15,
-                        .high = 0.37,
-                        .note = "three times the samples"},
-                       {.function = "audit", .file = file, .verdict = Verdict::kVanished, .base = 0.2},
-                       {.function = "cache", .file = file, .verdict = Verdict::kAppeared, .head = 0.125},
-                       {.function = "render",
-                        .file = file,
-                        .verdict = Verdict::kUnclear,
-                        .base = 0.5,
-                        .head = 0.3125,
-                        .low = -0.31,
-                        .high = 0.01}}},
+                  .verdicts = {{.function = "parse",
+                                .file = file,
+                                .verdict = Verdict::kSlower,
+                                .base = 0.3,
+                                .head = 0.5625,
+                                .low = 0.15,
+                                .high = 0.37,
+                                .note = "three times the samples"},
+                               {.function = "audit",
+                                .file = file,
+                                .verdict = Verdict::kVanished,
+                                .base = 0.2},
+                               {.function = "cache",
+                                .file = file,
+                                .verdict = Verdict::kAppeared,
+                                .head = 0.125},
+                               {.function = "render",
+                                .file = file,
+                                .verdict = Verdict::kUnclear,
+                                .base = 0.5,
+                                .head = 0.3125,
+                                .low = -0.31,
+                                .high = 0.01}}},
                  {}, sink);
          }},
     };
+    for (const Format* format : formats()) {
+        const std::string name(format->name);
+        if (name == "html" || name == "pyebpf") continue;
+        result.emplace("mixed_" + name, readable_case(*format));
+        result.emplace("small." + name, format_case(name, {}, test::small_profile));
+        result.emplace("mixed." + name, format_case(name, {}, test::mixed_profile));
+        result.emplace("hostile." + name, format_case(name, {}, test::hostile_profile));
+        result.emplace("large." + name,
+                       format_case(name, {}, [] { return test::large_profile(kLargeNodes); }));
+    }
+    return result;
 }
 
 int fail_with(const Error& error) {

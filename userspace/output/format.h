@@ -2,7 +2,7 @@
 // The output formats: what `--format` and the extension of `-o` choose from. Help, completion and
 // documentation list formats().
 //
-// A format is one source file with a `const Format kName` and one line in formats() (registry.cpp).
+// A format is one source file with a `const Format kName`, and its name in registry.cpp.
 // Its writer is a pure function of the profile: the same profile and options give the same bytes.
 #pragma once
 
@@ -26,7 +26,7 @@ struct FormatOptions {
 
 struct Format {
     std::string_view name;                         // for --format
-    std::span<const std::string_view> extensions;  // with the dot, lower case, the usual one first
+    std::span<const std::string_view> extensions;  // ends of paths, lower case, the usual one first
     std::string_view description;                  // one line for --help
     Result<void> (*write)(const profile::Profile&, const FormatOptions&, Sink&);
     Result<void> (*check)() = nullptr;  // why this build cannot write it; null: it always can
@@ -34,9 +34,9 @@ struct Format {
 
 [[nodiscard]] std::span<const Format* const> formats();
 
-// By name if there is one, otherwise by the path's extension; "-" without a name means collapsed.
-// Errors list what is known, have exit code kExitUsage, and include a format that this build cannot
-// write.
+// By name if there is one, otherwise by the path's extension, the longest that fits; "-" without a
+// name means collapsed. Errors list what is known, have exit code kExitUsage, and include a format
+// that this build cannot write.
 [[nodiscard]] Result<const Format*> choose_format(std::string_view name, std::string_view path);
 
 }  // namespace pyebpf::output

@@ -12,12 +12,22 @@
 
 namespace pyebpf::output {
 
+// Each is in the file of its name.
+extern const Format kCallgrind;
+extern const Format kChromeTrace;
+extern const Format kFirefox;
+extern const Format kJson;
+extern const Format kJsonLines;
+extern const Format kPerfScript;
+extern const Format kPprof;
+extern const Format kPstats;
+extern const Format kSpeedscope;
+
 namespace {
 
-constexpr std::array<const Format*, 3> kFormats{
-    &kRecording,
-    &kHtml,
-    &kCollapsed,
+constexpr std::array kFormats{
+    &kRecording, &kHtml,      &kCollapsed,   &kPprof,      &kFirefox, &kSpeedscope,
+    &kPstats,    &kCallgrind, &kChromeTrace, &kPerfScript, &kJson,    &kJsonLines,
 };
 
 std::string lower(std::string_view text) {
@@ -52,13 +62,16 @@ const Format* find_by_name(std::string_view name) {
 
 const Format* find_by_extension(std::string_view path) {
     const std::string text = lower(path);
+    const Format* found = nullptr;
+    size_t longest = 0;  // "a.speedscope.json" ends in ".json" too
     for (const Format* format : kFormats) {
-        if (std::ranges::any_of(format->extensions,
-                                [&](std::string_view end) { return text.ends_with(end); })) {
-            return format;
+        for (const std::string_view end : format->extensions) {
+            if (end.size() <= longest || !text.ends_with(end)) continue;
+            found = format;
+            longest = end.size();
         }
     }
-    return nullptr;
+    return found;
 }
 
 }  // namespace

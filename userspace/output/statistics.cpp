@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "output/format.h"
 #include "output/function_totals.h"
 #include "output/names.h"
 #include "output/summary.h"
@@ -116,5 +118,23 @@ void write_statistics(const Profile& profile, Sink& sink) {
     sink.write(document.dump(2));
     sink.write("\n");
 }
+
+namespace {
+
+Result<void> write_json(const Profile& profile, const FormatOptions&, Sink& sink) {
+    write_statistics(profile, sink);
+    return {};
+}
+
+constexpr std::array<std::string_view, 1> kExtensions{".json"};
+
+}  // namespace
+
+extern constinit const Format kJson{
+    .name = "json",
+    .extensions = kExtensions,
+    .description = "JSON summary: totals, losses, processes, largest functions",
+    .write = write_json,
+};
 
 }  // namespace pyebpf::output

@@ -24,7 +24,7 @@ inline constexpr size_t kSmallestWidth = 40;
 [[nodiscard]] std::string summary(const profile::Profile& profile, const SummaryOptions& options);
 
 // All statistics, settings, sources, samples per process, top functions. Described in
-// docs/formats/stats.md.
+// docs/formats/json.md.
 void write_statistics(const profile::Profile& profile, Sink& sink);
 
 }  // namespace pyebpf::output

@@ -19,6 +19,7 @@ using profile::Profile;
 using profile::StackId;
 using profile::Thread;
 using profile::ThreadId;
+using profile::ThreadState;
 
 ProfileBuilder::ProfileBuilder() {
     profile_.sources.push_back({"cpu-clock", "nanoseconds", kPeriodNs, 99});
@@ -259,6 +260,60 @@ Profile small_profile() {
                             {"kernel", "6.12.48"},
                             {"machine", "x86_64, 2 CPUs"},
                             {"pyebpf_version", "0.1.0"}};
+    return b.take();
+}
+
+Profile mixed_profile() {
+    ProfileBuilder b;
+    Profile& profile = b.profile();
+    auto& strings = profile.strings;
+    profile.sources.push_back({"off-cpu", "nanoseconds", 0, 0});
+    profile.sources.push_back({"cycles", "cycles", 0, 1000});
+    profile.modules.push_back({strings.intern("libwork.so.1"),
+                               strings.intern("/usr/lib/libwork.so.1"),
+                               strings.intern("8e0ba1e0d1a5b0f1f2f3f4f5f6f7f8f9fafbfcfd")});
+    profile.containers.push_back({.id = strings.intern(std::string(64, 'a')),
+                                  .name = strings.intern("web"),
+                                  .runtime = strings.intern("podman")});
+    const ThreadId main = b.thread(70, "python3", 70, "python3", "3.14.2");
+    const ThreadId worker = b.thread(70, "python3", 71, "worker", "3.14.2");
+    profile.threads[worker.value].python_name = strings.intern("Thread-1 (work)");
+    profile.processes[0].container = profile::ContainerId{0};
+    profile.processes.push_back({.pid = 70, .name = strings.intern("sh")});
+    profile.threads.push_back({ProcessId{1}, 70, strings.intern("sh")});
+    const ThreadId replaced{2};
+
+    const FrameId module = b.python("<module>", "/srv/a b/main.py", 1, 40);
+    const auto walk = [&](uint32_t line) { return b.python("walk", "/srv/a b/main.py", 10, line); };
+    const FrameId lambda = b.python("walk.<locals>.<lambda>", "/srv/a b/main.py", 12);
+    const FrameId sort = b.native("sort", "libwork.so.1");
+    b.add(main, {module, walk(11)}, 2);
+    b.add(main, {module, walk(13), walk(13), walk(11)}, 3);
+    b.add(main, {module, walk(13), sort, lambda, walk(13), sort}, 2);
+    b.add(main, {module, walk(13), sort, lambda}, 1);
+    b.add(main,
+          {module, b.native("outer(int)", "libwork.so.1"),
+           b.native("middle<int>", "libwork.so.1", true), b.native("inner", "libwork.so.1", true)},
+          2);
+    b.add(worker, {b.python("<module>", "/srv/other.py", 1, 7), b.native("sort", "libother.so")},
+          2);
+    b.add(replaced, {b.native("main", "sh")}, 1);
+    b.add(main, {}, 1);
+    b.add(ThreadId{}, {b.kernel("ext4_read", "ext4")}, 1);
+    const auto add_as = [&](uint8_t source, ThreadState state, uint64_t weight, ThreadId thread,
+                            const Stack& stack) {
+        b.add(thread, stack);
+        profile::Sample& sample = profile.samples.back();
+        sample.source = source;
+        sample.state = state;
+        sample.weight = weight;
+    };
+    add_as(1, ThreadState::kDisk, 5'000'001, main, {module, walk(11), b.kernel("io_schedule")});
+    add_as(1, ThreadState::kGil, 2'500'000, worker, {b.python("<module>", "/srv/other.py", 1, 7)});
+    add_as(2, ThreadState::kRunning, 1'234'567, main, {module, walk(13)});
+    add_as(2, ThreadState::kRunning, 765'433, main, {module, walk(13), sort});
+    b.profile().settings = {{"command", "pyebpf record -a"}, {"kernel", "6.12.48"}};
+    b.add_statistic("ring_lost", "samples lost because the ring buffer was full", 12, true);
     return b.take();
 }
 

@@ -45,6 +45,11 @@ class ProfileBuilder {
 // stack, losses.
 [[nodiscard]] profile::Profile small_profile();
 
+// What small_profile() lacks: several event sources, waiting threads, containers, build ids, a pid
+// that ran two programs, a thread that is not known, direct and indirect recursion, functions of
+// one name, nested inlining.
+[[nodiscard]] profile::Profile mixed_profile();
+
 // At least `nodes` distinct stacks; the same for the same number.
 [[nodiscard]] profile::Profile large_profile(uint32_t nodes);
 
