@@ -145,6 +145,42 @@ def record_seeds(seeds):
     seeds.add("table_cache", "none", U8(0))
 
 
+def varint(number):
+    data = bytearray()
+    while number >= 0x80:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes(data) + U8(number)
+
+
+def message(**fields):
+    """A protobuf message: fN=number, text or list of packed numbers."""
+    data = b""
+    for name, value in fields.items():
+        number = int(name[1:])
+        if isinstance(value, int):
+            data += varint(number << 3) + varint(value)
+        else:
+            text = b"".join(map(varint, value)) if isinstance(value, list) else value
+            data += varint(number << 3 | 2) + varint(len(text)) + text
+    return data
+
+
+def recording_seeds(seeds):
+    # docs/formats/recording.md
+    tables = message(f1=1) + b"".join(message(f2=text) for text in (b"main", b"/srv/a.py", b"memcpy", b"libc.so.6", b"web"))
+    tables += message(f3=message(f1=[1, 2], f3=[7, 0], f4=[3, 0], f5=[1, 3], f6=[2, 0], f7=[0, 4]))
+    tables += message(f4=message(f1=[0, 1], f2=[0, 1]))
+    tables += message(f5=message(f1=5, f2=5)) + message(f6=message(f1=0, f2=42, f3=1, f4=42, f7=1, f11=1))
+    tables += message(f7=message(f1=0, f2=0, f3=42, f4=1)) + message(f9=message(f1=b"cpu-clock", f2=b"nanoseconds", f3=10101010, f4=99))
+    samples = message(f10=message(f1=[2000, 20], f3=[2, 1], f4=[0, 0], f5=[1, 0], f9=10101010, f10=2))
+    end = message(f11=message(f1=b"ring_lost", f2=b"lost", f3=1, f4=1)) + message(f12=message(f1=b"kernel", f2=b"6.12"))
+    end += message(f13=message(f1=900, f2=3000, f3=2000)) + message(f14=message(f1=2, f2=b"def main():\n    pass\n"))
+    contents = b"".join(struct.pack("<H", len(part)) + part for part in (tables, samples, end))
+    seeds.add("recording", "contents", U8(0) + contents)
+    seeds.add("recording", "file", U8(1) + b"\x89PYEBPF\n" + U32(1) + U32(0) + b"PBLK" + U32(1) + U32(9) + U32(0) + U64(0))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--compiler", required=True)
@@ -158,6 +194,7 @@ def main():
     python_seeds(seeds, arguments.source)
     text_seeds(seeds, arguments.source)
     record_seeds(seeds)
+    recording_seeds(seeds)
     (arguments.output / "made").touch()
 
 

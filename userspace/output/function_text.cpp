@@ -25,6 +25,18 @@ std::string grouped(uint64_t value) {
     return digits;
 }
 
+namespace {
+
+// The last part of a path; of a package's own file also the package: "json/__init__.py".
+std::string_view short_path(std::string_view path) {
+    size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) return path;
+    if (slash > 0 && path.substr(slash + 1).starts_with("__")) slash = path.rfind('/', slash - 1);
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
 std::string function_text(const Profile& profile, const Frame& function, size_t width,
                           const Style& style) {
     std::string name = name_text(profile.text(function.function));
@@ -35,12 +47,12 @@ std::string function_text(const Profile& profile, const Frame& function, size_t 
         has_file && function.first_line != 0 ? fmt::format(":{}", function.first_line) : "";
     std::string place = where.empty() ? "" : fmt::format("({}{})", where, line);
     if (!place.empty() && columns(name) + 1 + columns(place) > width) {
-        const size_t slash = where.rfind('/');
-        if (slash != std::string::npos)
-            place = fmt::format("({}{})", where.substr(slash + 1), line);
+        place = fmt::format("({}{})", short_path(where), line);
     }
     if (!place.empty() && columns(name) + 1 + columns(place) > width) {
-        place = shortened(place, std::max(width / 3, width - std::min(width, columns(name) + 1)));
+        const size_t room = std::max(width / 3, width - std::min(width, columns(name) + 1));
+        constexpr size_t kTelling = 8;  // less of a place says nothing
+        place = room < kTelling ? "" : shortened(place, room);
     }
     const size_t taken = place.empty() ? 0 : columns(place) + 1;
     name = shortened(name, width - std::min(width, taken));
