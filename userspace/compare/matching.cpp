@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compare/matching.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <string>
+
+namespace pyebpf::compare {
+
+namespace {
+
+using profile::FrameKind;
+
+// Where a function is in the graph of calls: ticks by direct caller and by direct callee. Its own
+// time and its being a root have entries too (an invalid id).
+struct Surroundings {
+    std::map<FunctionId, double> callers;
+    std::map<FunctionId, double> callees;
+    double share = 0;  // of all ticks of the side, by stacks that it is in
+};
+
+using Graph = std::map<FunctionId, Surroundings>;
+
+Graph graph_of(const std::vector<RunTally>& runs) {
+    Graph graph;
+    double all = 0;
+    for (const RunTally& run : runs) all += run.ticks;
+    for (const RunTally& run : runs) {
+        for (const StackTally& stack : run.stacks) {
+            FunctionId caller;
+            std::set<FunctionId> seen;
+            for (size_t i = 0; i < stack.functions.size(); i++) {
+                const FunctionId function = stack.functions[i];
+                Surroundings& node = graph[function];
+                node.callers[caller] += stack.ticks;
+                const bool is_leaf = i + 1 == stack.functions.size();
+                node.callees[is_leaf ? FunctionId{} : stack.functions[i + 1]] += stack.ticks;
+                if (all > 0 && seen.insert(function).second) node.share += stack.ticks / all;
+                caller = function;
+            }
+        }
+    }
+    return graph;
+}
+
+using Names = std::map<FunctionId, FunctionId>;  // of functions matched so far: base to head
+
+// Cosine of the angle between two weightings of functions: 1 if they are proportional.
+double similarity(const std::map<FunctionId, double>& base, const std::map<FunctionId, double>& head,
+                  const Names& names) {
+    double product = 0;
+    double base_norm = 0;
+    double head_norm = 0;
+    for (const auto& [function, weight] : base) {
+        base_norm += weight * weight;
+        const auto name = names.find(function);
+        const auto other = head.find(name == names.end() ? function : name->second);
+        if (other != head.end()) product += weight * other->second;
+    }
+    for (const auto& [function, weight] : head) head_norm += weight * weight;
+    return base_norm > 0 && head_norm > 0 ? product / std::sqrt(base_norm * head_norm) : 0;
+}
+
+std::string_view file_name(const Function& function) {
+    const std::string_view path = function.path;
+    return path.substr(path.rfind('/') + 1);
+}
+
+constexpr double kCostFactor = 2;  // a renamed function costs at most this much more or less
+constexpr double kLeastShare = 0.001;  // below, there is too little to recognize a function by
+// Callers and callees must be nearly the same; 0.8 lets a fifth of the calls go elsewhere.
+constexpr double kSimilar = 0.8;
+constexpr size_t kMostCandidates = 2000;  // on a side; names that differ in every run are a lot
+
+struct Candidate {
+    Match match;
+    double score = 0;
+};
+
+// 0: not the same function.
+double score_of(const Function& base, const Surroundings& base_node, const Function& head,
+                const Surroundings& head_node, const Names& names) {
+    if (base.kind != head.kind) return 0;
+    const double callers = similarity(base_node.callers, head_node.callers, names);
+    const double callees = similarity(base_node.callees, head_node.callees, names);
+    if (base.name == head.name) {
+        // The name is evidence enough for a checkout elsewhere; not for a common name of another
+        // file ("main", "run").
+        if (file_name(base) == file_name(head) && !base.path.empty()) return 3 + callers + callees;
+        return callers >= kSimilar || callees >= kSimilar ? 2 + callers + callees : 0;
+    }
+    const bool is_big_enough = base_node.share >= kLeastShare && head_node.share >= kLeastShare;
+    const double factor = head_node.share / std::max(base_node.share, 1e-12);
+    if (!is_big_enough || factor > kCostFactor || factor < 1 / kCostFactor) return 0;
+    if (base.module != head.module || callers < kSimilar || callees < kSimilar) return 0;
+    return callers + callees - std::abs(std::log(factor)) / 10;
+}
+
+Relation relation_of(const Function& base, const Function& head) {
+    if (base.name != head.name) return Relation::kRenamed;
+    return file_name(base) == file_name(head) ? Relation::kRelocated : Relation::kMoved;
+}
+
+// Functions that only one of the sides has, the costly ones first.
+std::vector<FunctionId> only_in(const Graph& graph, const Graph& other) {
+    std::vector<FunctionId> result;
+    for (const auto& [function, node] : graph)
+        if (!other.contains(function)) result.push_back(function);
+    std::ranges::stable_sort(result, [&](FunctionId a, FunctionId b) {
+        return graph.at(a).share > graph.at(b).share;
+    });
+    if (result.size() > kMostCandidates) result.resize(kMostCandidates);
+    return result;
+}
+
+}  // namespace
+
+std::vector<Match> match_functions(const FunctionTable& functions,
+                                   const std::vector<RunTally>& base,
+                                   const std::vector<RunTally>& head) {
+    const Graph before = graph_of(base);
+    const Graph after = graph_of(head);
+    std::vector<FunctionId> gone = only_in(before, after);
+    std::vector<FunctionId> fresh = only_in(after, before);
+    Names names;
+    std::vector<Match> matches;
+    // A match makes its neighbors recognizable: renamed functions that call each other are found
+    // one after the other.
+    for (bool found = true; found && !gone.empty() && !fresh.empty();) {
+        found = false;
+        std::vector<Candidate> candidates;
+        for (const FunctionId old_one : gone) {
+            for (const FunctionId new_one : fresh) {
+                const Function& was = functions[old_one];
+                const Function& is = functions[new_one];
+                const double score =
+                    score_of(was, before.at(old_one), is, after.at(new_one), names);
+                if (score > 0) candidates.push_back({{old_one, new_one, relation_of(was, is)}, score});
+            }
+        }
+        std::ranges::stable_sort(candidates, std::greater<>{}, &Candidate::score);
+        std::set<FunctionId> used_base;
+        std::set<FunctionId> used_head;
+        for (const Candidate& candidate : candidates) {
+            const Match& match = candidate.match;
+            if (used_base.contains(match.base) || used_head.contains(match.head)) continue;
+            used_base.insert(match.base);
+            used_head.insert(match.head);
+            names[match.base] = match.head;
+            matches.push_back(match);
+            found = true;
+        }
+        std::erase_if(gone, [&](FunctionId id) { return used_base.contains(id); });
+        std::erase_if(fresh, [&](FunctionId id) { return used_head.contains(id); });
+    }
+    return matches;
+}
+
+void apply_matches(const std::vector<Match>& matches, std::vector<RunTally>& base) {
+    Names names;
+    for (const Match& match : matches) names[match.base] = match.head;
+    if (names.empty()) return;
+    for (RunTally& run : base) {
+        for (StackTally& stack : run.stacks) {
+            for (FunctionId& function : stack.functions) {
+                const auto name = names.find(function);
+                if (name != names.end()) function = name->second;
+            }
+        }
+    }
+}
+
+}  // namespace pyebpf::compare

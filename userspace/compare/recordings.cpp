@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compare/recordings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pyebpf::compare {
+
+namespace {
+
+constexpr size_t kBlocks = 20;
+// Of the ticks of a side that functions known to both have; below, the sides did other things.
+constexpr double kLeastCommon = 0.5;
+
+std::vector<RunTally> tally_side(const std::vector<NamedProfile>& runs, bool in_blocks,
+                                 Sides& sides) {
+    std::vector<std::string> files;
+    for (const NamedProfile& run : runs) {
+        const std::vector<std::string> more = python_files(run.profile);
+        files.insert(files.end(), more.begin(), more.end());
+    }
+    TallyContext context{sides.functions, sides.labels, project_root(files)};
+    std::vector<RunTally> result;
+    for (const NamedProfile& run : runs) {
+        if (in_blocks) {
+            const size_t blocks = kBlocks / runs.size();
+            for (RunTally& block : tally_blocks(run.profile, context, std::max<size_t>(blocks, 1)))
+                result.push_back(std::move(block));
+            continue;
+        }
+        result.push_back(tally(run.profile, context));
+        result.back().work = run.work;
+    }
+    return result;
+}
+
+// The share of the side's own ticks that functions of the other side have as well.
+double common_share(const Sides& sides, bool of_head) {
+    FunctionSet other;
+    double all = 0;
+    double common = 0;
+    for_each_stack(sides, [&](const StackTally& stack, bool is_head, size_t) {
+        if (is_head != of_head) other.insert(stack.functions.begin(), stack.functions.end());
+    });
+    for_each_stack(sides, [&](const StackTally& stack, bool is_head, size_t) {
+        if (is_head != of_head) return;
+        all += stack.ticks;
+        if (other.contains(stack.functions.back())) common += stack.ticks;
+    });
+    return all > 0 ? common / all : 0;
+}
+
+}  // namespace
+
+Result<Loaded> load_sides(const std::vector<NamedProfile>& base,
+                          const std::vector<NamedProfile>& head) {
+    Loaded loaded;
+    std::vector<NamedEnvironment> environments;
+    for (const std::vector<NamedProfile>* side : {&base, &head})
+        for (const NamedProfile& run : *side)
+            environments.push_back({run.name, environment_of(run.profile)});
+    auto warnings = check_environments(environments);
+    if (!warnings) return tl::unexpected(warnings.error());
+    loaded.warnings = std::move(*warnings);
+    loaded.environment = environments[base.size()].environment;
+
+    loaded.is_descriptive = base.size() < 2 || head.size() < 2;
+    loaded.sides.base = tally_side(base, loaded.is_descriptive, loaded.sides);
+    loaded.sides.head = tally_side(head, loaded.is_descriptive, loaded.sides);
+    unify_names(loaded.sides);
+
+    const double common =
+        std::min(common_share(loaded.sides, false), common_share(loaded.sides, true));
+    if (common <= 0) {
+        return fail("the two sides have no function in common",
+                    "compare recordings of the same workload", kExitCannotMeasure);
+    }
+    if (common < kLeastCommon) {
+        loaded.warnings.push_back(fmt::format(
+            "only {:.0f} % of the time is in functions that both sides have: are these the same "
+            "workload?",
+            common * 100));
+    }
+    return loaded;
+}
+
+}  // namespace pyebpf::compare

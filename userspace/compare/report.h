@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reports of a comparison: one function a format, and a table of them. All of them are
+// functions of the Report, so that the same comparison gives the same bytes.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compare/comparison.h"
+#include "compare/recordings.h"
+#include "output/sink.h"
+
+namespace pyebpf::compare {
+
+struct Report {
+    const Loaded& loaded;
+    const Comparison& comparison;
+    const Thresholds& thresholds;
+    std::string title;  // "pyebpf check", or the suite's name
+    std::string base_name;
+    std::string head_name;
+    // Removed from the front of file names, so that annotations name files as the repository does.
+    std::string source_root{};
+    size_t most_rows = 20;
+};
+
+struct ReportFormat {
+    std::string_view name;         // for --report NAME=FILE
+    std::string_view description;  // one line for --help
+    void (*write)(const Report& report, output::Sink& sink);
+};
+
+[[nodiscard]] std::span<const ReportFormat> report_formats();
+// kExitUsage with the known names.
+[[nodiscard]] Result<const ReportFormat*> choose_report(std::string_view name);
+
+// A comment on a pull request begins with this line, by which it is found and edited in place.
+inline constexpr std::string_view kCommentMarker = "<!-- pyebpf-check -->";
+
+}  // namespace pyebpf::compare
