@@ -21,5 +21,7 @@ class Command {
 
 std::unique_ptr<Command> make_record_command();
 std::unique_ptr<Command> make_doctor_command();
+std::unique_ptr<Command> make_diff_command();
+std::unique_ptr<Command> make_check_command();
 
 }  // namespace pyebpf::app

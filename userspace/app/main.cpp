@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
     std::vector<std::unique_ptr<app::Command>> commands;
     commands.push_back(app::make_record_command());
     commands.push_back(app::make_doctor_command());
+    commands.push_back(app::make_diff_command());
+    commands.push_back(app::make_check_command());
     std::vector<CLI::App*> subcommands;
     for (const auto& command : commands) subcommands.push_back(command->add_to(cli));
 
@@ -46,6 +48,12 @@ int main(int argc, char** argv) {
             known += (known.empty() ? "" : ", ") + subcommand->get_name();
         log::error("  known commands: " + known);
         return kExitUsage;
+    }
+    // `diff BASE… -- HEAD…`: where a side ends is lost on the library, so it gets an option.
+    char head_option[] = "--head";
+    if (first == "diff") {
+        const auto separator = std::find(argv + 2, argv + argc, std::string_view("--"));
+        if (separator != argv + argc) *separator = head_option;
     }
     try {
         cli.parse(argc, argv);

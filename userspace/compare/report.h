@@ -10,7 +10,7 @@
 
 #include "compare/comparison.h"
 #include "compare/recordings.h"
-#include "output/sink.h"
+#include "base/sink.h"
 
 namespace pyebpf::compare {
 
@@ -29,7 +29,7 @@ struct Report {
 struct ReportFormat {
     std::string_view name;         // for --report NAME=FILE
     std::string_view description;  // one line for --help
-    void (*write)(const Report& report, output::Sink& sink);
+    void (*write)(const Report& report, Sink& sink);
 };
 
 [[nodiscard]] std::span<const ReportFormat> report_formats();

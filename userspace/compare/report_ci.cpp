@@ -64,7 +64,7 @@ std::string sentence(const Report& report, const Difference& difference) {
 
 }  // namespace
 
-void write_annotations(const Report& report, output::Sink& sink) {
+void write_annotations(const Report& report, Sink& sink) {
     // GitHub shows ten of a kind a step (actions/toolkit, docs/problem-matchers.md).
     constexpr size_t kMostAnnotations = 10;
     size_t written = 0;
@@ -84,7 +84,7 @@ void write_annotations(const Report& report, output::Sink& sink) {
     }
 }
 
-void write_junit(const Report& report, output::Sink& sink) {
+void write_junit(const Report& report, Sink& sink) {
     const Comparison& comparison = report.comparison;
     const size_t failures = with_outcome(report, Outcome::kRegressed).size();
     const size_t skipped = with_outcome(report, Outcome::kSuspect).size();
@@ -109,7 +109,7 @@ void write_junit(const Report& report, output::Sink& sink) {
     sink.write("  </testsuite>\n</testsuites>\n");
 }
 
-void write_openmetrics(const Report& report, output::Sink& sink) {
+void write_openmetrics(const Report& report, Sink& sink) {
     sink.write(
         "# TYPE pyebpf_function_cost_ratio gauge\n"
         "# HELP pyebpf_function_cost_ratio cost in the head, of the whole cost of the base\n");

@@ -23,7 +23,7 @@ ordered_json number(double value) {
     return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
 }
 
-void write(output::Sink& sink, const ordered_json& document) {
+void write(Sink& sink, const ordered_json& document) {
     sink.write(document.dump(2, ' ', false, ordered_json::error_handler_t::replace));
     sink.write("\n");
 }
@@ -87,7 +87,7 @@ std::string fingerprint(std::string_view text) {
 
 }  // namespace
 
-void write_json(const Report& report, output::Sink& sink) {
+void write_json(const Report& report, Sink& sink) {
     const Comparison& comparison = report.comparison;
     auto differences = ordered_json::array();
     for (const Difference& difference : comparison.differences)
@@ -130,7 +130,7 @@ void write_json(const Report& report, output::Sink& sink) {
 }
 
 // https://bencher.dev/docs/reference/bencher-metric-format
-void write_bencher(const Report& report, output::Sink& sink) {
+void write_bencher(const Report& report, Sink& sink) {
     auto document = ordered_json::object();
     for (const Difference& difference : report.comparison.differences) {
         if (!difference.function.valid()) continue;
@@ -145,7 +145,7 @@ void write_bencher(const Report& report, output::Sink& sink) {
 }
 
 // https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
-void write_code_quality(const Report& report, output::Sink& sink) {
+void write_code_quality(const Report& report, Sink& sink) {
     auto document = ordered_json::array();
     for (const Difference* difference : with_outcome(report, Outcome::kRegressed)) {
         const std::string file = file_text(report, *difference);

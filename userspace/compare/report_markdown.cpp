@@ -90,7 +90,7 @@ std::string table(const Report& report, const std::vector<const Difference*>& di
 
 }  // namespace
 
-void write_markdown(const Report& report, output::Sink& sink) {
+void write_markdown(const Report& report, Sink& sink) {
     const Comparison& comparison = report.comparison;
     std::string text = fmt::format("{}\n### {}: {}\n\n{}\n", kCommentMarker, prose(report.title),
                                    headline(comparison), prose(comparison.reason));

@@ -66,7 +66,7 @@ std::string rows_text(std::string_view title, const std::vector<Row>& rows, size
 
 }  // namespace
 
-void write_text(const Report& report, output::Sink& sink) {
+void write_text(const Report& report, Sink& sink) {
     const Comparison& comparison = report.comparison;
     const Sides& sides = report.loaded.sides;
     sink.write(fmt::format("{}: {}\n", report.title, comparison.is_descriptive

@@ -6,13 +6,13 @@
 
 namespace pyebpf::compare {
 
-void write_text(const Report& report, output::Sink& sink);
-void write_json(const Report& report, output::Sink& sink);
-void write_markdown(const Report& report, output::Sink& sink);
-void write_annotations(const Report& report, output::Sink& sink);
-void write_junit(const Report& report, output::Sink& sink);
-void write_openmetrics(const Report& report, output::Sink& sink);
-void write_code_quality(const Report& report, output::Sink& sink);
-void write_bencher(const Report& report, output::Sink& sink);
+void write_text(const Report& report, Sink& sink);
+void write_json(const Report& report, Sink& sink);
+void write_markdown(const Report& report, Sink& sink);
+void write_annotations(const Report& report, Sink& sink);
+void write_junit(const Report& report, Sink& sink);
+void write_openmetrics(const Report& report, Sink& sink);
+void write_code_quality(const Report& report, Sink& sink);
+void write_bencher(const Report& report, Sink& sink);
 
 }  // namespace pyebpf::compare
