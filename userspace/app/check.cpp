@@ -90,19 +90,25 @@ CLI::App* CheckCommand::add_to(CLI::App& app) {
         ->capture_default_str();
     check->add_option("--cpu", series_.cpu, "Run the commands on this CPU only")->type_name("CPU");
     series_.hash_seed = "0";
-    check->add_option("--hash-seed", series_.hash_seed, "PYTHONHASHSEED of the commands; '' leaves it")
+    check
+        ->add_option("--hash-seed", series_.hash_seed,
+                     "PYTHONHASHSEED of the commands; '' leaves it")
         ->type_name("SEED")
         ->capture_default_str();
-    check->add_option("--work-from", series_.work_pattern,
-                      "Take the units of work of a run from its output: an expression with a group")
+    check
+        ->add_option("--work-from", series_.work_pattern,
+                     "Take the units of work of a run from its output: an expression with a group")
         ->type_name("REGEX");
     check->add_option("--keep", series_.keep_directory, "Keep the recordings in this folder")
         ->type_name("DIR");
-    check->add_option("--inconclusive", inconclusive_,
-                      "What an inconclusive comparison exits with: pass (0) or fail (1)")
+    check
+        ->add_option("--inconclusive", inconclusive_,
+                     "What an inconclusive comparison exits with: pass (0) or fail (1)")
         ->type_name("WHAT")
         ->default_str("4");
-    check->add_option("--title", title_, "Of the reports")->type_name("TEXT")->capture_default_str();
+    check->add_option("--title", title_, "Of the reports")
+        ->type_name("TEXT")
+        ->capture_default_str();
     check->add_flag("-q,--quiet", quiet_, "Errors and reports only");
     options_.add_to(*check);
     return check;
@@ -111,7 +117,8 @@ CLI::App* CheckCommand::add_to(CLI::App& app) {
 Result<void> CheckCommand::validate() const {
     const bool has_commands = !base_command_.empty() && !head_command_.empty();
     const bool has_files = !baseline_.empty() && !head_recordings_.empty();
-    if (has_commands == has_files || (has_commands && !(baseline_.empty() && head_recordings_.empty())) ||
+    if (has_commands == has_files ||
+        (has_commands && !(baseline_.empty() && head_recordings_.empty())) ||
         (has_files && !(base_command_.empty() && head_command_.empty()))) {
         return fail("check needs two sides",
                     "give --base and --head commands, or --baseline and --head-files recordings",
@@ -144,8 +151,8 @@ Result<ComparisonOptions::Input> CheckCommand::measure() const {
 Result<ComparisonOptions::Input> CheckCommand::read() const {
     ComparisonOptions::Input input{
         .title = title_, .base_name = baseline_.front(), .head_name = head_recordings_.front()};
-    for (const auto& [paths, side] : {std::pair(&baseline_, &input.base),
-                                      std::pair(&head_recordings_, &input.head)}) {
+    for (const auto& [paths, side] :
+         {std::pair(&baseline_, &input.base), std::pair(&head_recordings_, &input.head)}) {
         auto files = expand(*paths);
         if (!files) return tl::unexpected(files.error());
         if (files->size() < 2) {

@@ -84,10 +84,11 @@ Result<void> ComparisonOptions::validate() const {
         return std::isfinite(value) && value >= low && value <= high;
     };
     constexpr double kMostPercent = 1e6;
-    const std::pair<const char*, double> percents[] = {{"--max-regression", max_regression_percent_},
-                                                       {"--min-effect", min_effect_percent_},
-                                                       {"--min-share", min_share_percent_},
-                                                       {"--must-see", must_see_percent_}};
+    const std::pair<const char*, double> percents[] = {
+        {"--max-regression", max_regression_percent_},
+        {"--min-effect", min_effect_percent_},
+        {"--min-share", min_share_percent_},
+        {"--must-see", must_see_percent_}};
     for (const auto& [name, value] : percents) {
         if (!within(value, 0, kMostPercent))
             return fail(fmt::format("{} {} is no percentage", name, value), "", kExitUsage);
@@ -116,13 +117,13 @@ compare::Thresholds ComparisonOptions::thresholds() const {
     thresholds.must_see = must_see_percent_ / 100;
     thresholds.alpha = alpha_;
     thresholds.confidence = confidence_;
-    thresholds.correction = correction_ == "bh" ? compare::Correction::kBenjaminiHochberg
-                                                : compare::Correction::kHolm;
+    thresholds.correction =
+        correction_ == "bh" ? compare::Correction::kBenjaminiHochberg : compare::Correction::kHolm;
     return thresholds;
 }
 
-Result<compare::Verdict> ComparisonOptions::conclude(
-    const Input& input, const compare::Dispersion& calibrated) const {
+Result<compare::Verdict> ComparisonOptions::conclude(const Input& input,
+                                                     const compare::Dispersion& calibrated) const {
     auto loaded = compare::load_sides(input.base, input.head);
     if (!loaded) return tl::unexpected(loaded.error());
     compare::Thresholds thresholds = this->thresholds();

@@ -40,9 +40,8 @@ class DiffCommand : public Command {
                         "pyebpf diff BASE HEAD, or BASE… -- HEAD…", kExitUsage);
         }
         if (auto valid = options_.validate(); !valid) return tl::unexpected(valid.error());
-        ComparisonOptions::Input input{.title = "pyebpf diff",
-                                       .base_name = side_name(base_),
-                                       .head_name = side_name(head_)};
+        ComparisonOptions::Input input{
+            .title = "pyebpf diff", .base_name = side_name(base_), .head_name = side_name(head_)};
         for (const auto& [paths, side] :
              {std::pair(&base_, &input.base), std::pair(&head_, &input.head)}) {
             auto profiles = read_recordings(*paths, options_.work());

@@ -35,7 +35,8 @@ class Workspace {
             std::error_code error;
             std::filesystem::create_directories(keep_directory, error);
             if (error)
-                return fail(fmt::format("create {}: {}", printable(keep_directory), error.message()));
+                return fail(
+                    fmt::format("create {}: {}", printable(keep_directory), error.message()));
             workspace.path_ = keep_directory;
             return workspace;
         }
@@ -94,8 +95,9 @@ Result<double> work_done(const SeriesOptions& options, const std::regex& pattern
 
 std::vector<std::string> record_command(const SeriesCommand& command, const SeriesOptions& options,
                                         const std::string& recording, const std::string& output) {
-    std::vector<std::string> arguments{"/proc/self/exe", "record", "-q", "-F",
-                                       std::to_string(options.frequency_hz), "-o", recording, "--"};
+    std::vector<std::string> arguments{
+        "/proc/self/exe", "record", "-q", "-F", std::to_string(options.frequency_hz), "-o",
+        recording,        "--"};
     if (options.cpu >= 0)
         arguments.insert(arguments.end(), {"taskset", "-c", std::to_string(options.cpu)});
     // Its output must not mix with our reports.

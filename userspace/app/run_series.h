@@ -18,10 +18,10 @@ struct SeriesOptions {
     uint32_t runs = 7;     // of each command
     uint32_t warm_up = 1;  // before them; not counted
     uint32_t frequency_hz = 2999;
-    int cpu = -1;               // the commands run on this CPU only; -1: on all
-    std::string hash_seed;      // PYTHONHASHSEED of the commands; empty: not set
-    double work = 1;            // units of work of a run
-    std::string work_pattern;   // else the number that this expression finds in a run's output
+    int cpu = -1;                // the commands run on this CPU only; -1: on all
+    std::string hash_seed;       // PYTHONHASHSEED of the commands; empty: not set
+    double work = 1;             // units of work of a run
+    std::string work_pattern;    // else the number that this expression finds in a run's output
     std::string keep_directory;  // recordings stay there; empty: they do not
 };
 

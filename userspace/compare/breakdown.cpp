@@ -61,8 +61,7 @@ std::vector<Row> category_rows(const Sides& sides, const Estimator& estimate) {
             for (size_t i = 0; i < kCategories; i++) {
                 const double ticks = runs[run].by_category[i];
                 if (ticks <= 0) continue;
-                Series& series =
-                    groups.try_emplace(static_cast<Category>(i), sides).first->second;
+                Series& series = groups.try_emplace(static_cast<Category>(i), sides).first->second;
                 (is_head ? series.head : series.base)[run] += ticks;
                 (is_head ? all.head : all.base)[run] += ticks;
             }
@@ -86,7 +85,8 @@ void describe(const Sides& sides, Comparison& comparison, const Estimator& estim
     std::map<FunctionId, std::pair<double, uint32_t>> busiest;
     for (const auto& [line, series] : lines) {
         auto& [ticks, number] = busiest[line.first];
-        if (sum(series.head) > ticks) std::tie(ticks, number) = std::pair(sum(series.head), line.second);
+        if (sum(series.head) > ticks)
+            std::tie(ticks, number) = std::pair(sum(series.head), line.second);
     }
     for (Difference& difference : comparison.differences) {
         if (!difference.function.valid()) continue;
@@ -105,8 +105,8 @@ void describe(const Sides& sides, Comparison& comparison, const Estimator& estim
     std::erase_if(comparison.lines, [](const Row& row) { return row.line == 0; });
 
     comparison.stacks = rows_of(
-        group_by<std::vector<FunctionId>>(
-            sides, [](const StackTally& stack) { return stack.functions; }),
+        group_by<std::vector<FunctionId>>(sides,
+                                          [](const StackTally& stack) { return stack.functions; }),
         all,
         [&](const std::vector<FunctionId>& functions) {
             std::string text;
@@ -119,12 +119,12 @@ void describe(const Sides& sides, Comparison& comparison, const Estimator& estim
     const auto label_row = [&](uint32_t label) {
         return Row{.text = std::string(sides.labels[profile::StringId{label}])};
     };
-    comparison.processes = rows_of(
-        group_by<uint32_t>(sides, [](const StackTally& stack) { return stack.process; }), all,
-        label_row, estimate);
-    comparison.containers = rows_of(
-        group_by<uint32_t>(sides, [](const StackTally& stack) { return stack.container; }), all,
-        label_row, estimate);
+    comparison.processes =
+        rows_of(group_by<uint32_t>(sides, [](const StackTally& stack) { return stack.process; }),
+                all, label_row, estimate);
+    comparison.containers =
+        rows_of(group_by<uint32_t>(sides, [](const StackTally& stack) { return stack.container; }),
+                all, label_row, estimate);
     std::erase_if(comparison.containers, [](const Row& row) { return row.text.empty(); });
 }
 

@@ -56,9 +56,8 @@ class Comparer {
         result_.is_descriptive = descriptive_;
         result_.changed = changed_;
         result_.reference_share = sum(reference_.base) / sum(all_.base);
-        describe(sides_, result_, [this](const Counts& base, const Counts& head) {
-            return estimate(base, head);
-        });
+        describe(sides_, result_,
+                 [this](const Counts& base, const Counts& head) { return estimate(base, head); });
         return std::move(result_);
     }
 
@@ -67,8 +66,7 @@ class Comparer {
         if (descriptive_)
             return bootstrap_odds(base, head, thresholds_.confidence, kBootstrapRounds,
                                   kBootstrapSeed);
-        return compare_odds(base, head,
-                            {thresholds_.confidence, thresholds_.calibrated});
+        return compare_odds(base, head, {thresholds_.confidence, thresholds_.calibrated});
     }
 
     // `all` is the part and what it is measured against.
@@ -114,7 +112,8 @@ class Comparer {
             return work > 0 ? sum(ticks) / work : 0;
         };
         const auto change = [&](const Series& series) {
-            return std::abs(std::log(cost(series.head, sides_.head) / cost(series.base, sides_.base)));
+            return std::abs(
+                std::log(cost(series.head, sides_.head) / cost(series.base, sides_.base)));
         };
         Series rest = all_;
         rest -= part;
@@ -139,10 +138,9 @@ class Comparer {
                     continue;
                 // Of two functions that mirror each other, the one that got dearer.
                 constexpr double kPreferIncrease = 1.001;
-                const double clearness =
-                    std::abs(std::log1p(difference.estimate.change)) /
-                    std::max(difference.estimate.standard_error, 1e-12) *
-                    (difference.effect() > 0 ? kPreferIncrease : 1);
+                const double clearness = std::abs(std::log1p(difference.estimate.change)) /
+                                         std::max(difference.estimate.standard_error, 1e-12) *
+                                         (difference.effect() > 0 ? kPreferIncrease : 1);
                 if (clearness > largest) {
                     largest = clearness;
                     clearest = function;
@@ -334,12 +332,12 @@ class Comparer {
         std::vector<Power> result;
         const Dispersion dispersion = typical_dispersion();
         for (const double share : {0.02, 0.1, 0.4}) {
-            const double found = detectable_increase(
-                {.share = share,
-                 .base_ticks = sum(reference_.base),
-                 .head_ticks = sum(reference_.head),
-                 .dispersion = dispersion,
-                 .alpha = thresholds_.alpha * kSelfBudget * share});
+            const double found =
+                detectable_increase({.share = share,
+                                     .base_ticks = sum(reference_.base),
+                                     .head_ticks = sum(reference_.head),
+                                     .dispersion = dispersion,
+                                     .alpha = thresholds_.alpha * kSelfBudget * share});
             // The gates of size hide what is smaller.
             const double gate =
                 std::max(thresholds_.max_regression, thresholds_.min_effect / share);
@@ -373,9 +371,10 @@ class Comparer {
             result_.verdict = Verdict::kInconclusive;
             result_.reason =
                 std::isfinite(least)
-                    ? fmt::format("only +{:.0f} % or more would have been seen in a function of "
-                                  "10 %; longer runs, more runs or a higher frequency would help",
-                                  least * 100)
+                    ? fmt::format(
+                          "only +{:.0f} % or more would have been seen in a function of "
+                          "10 %; longer runs, more runs or a higher frequency would help",
+                          least * 100)
                     : "too few samples to see anything";
         } else {
             result_.reason = "no regression";

@@ -27,9 +27,9 @@ class CallGraph {
     [[nodiscard]] FunctionId main_caller(FunctionId function) const {
         const auto found = calls_.find(function);
         if (found == calls_.end()) return {};
-        return std::ranges::max_element(found->second, {}, [](const auto& call) {
-                   return call.second;
-               })->first;
+        return std::ranges::max_element(found->second, {},
+                                        [](const auto& call) { return call.second; })
+            ->first;
     }
 
   private:
@@ -72,8 +72,7 @@ std::vector<std::vector<size_t>> related_shifts(const Sides& sides,
     };
     for (size_t up = 0; up < differences.size(); up++) {
         const Difference& increase = differences[up];
-        if (increase.outcome != Outcome::kRegressed || increase.measure != Measure::kSelf)
-            continue;
+        if (increase.outcome != Outcome::kRegressed || increase.measure != Measure::kSelf) continue;
         for (size_t down = 0; down < differences.size(); down++) {
             if (gives(differences[down], increase) &&
                 are_related(sides.functions, graph, increase.function, differences[down].function))

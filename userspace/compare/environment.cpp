@@ -20,7 +20,7 @@ constexpr double kLeastTicks = 50;
 
 constexpr const char* kSource = "source";
 // Facts that change the cost of the same code. Others are shown only.
-constexpr std::array kMatter{"machine", "cpu_model", "cpus", "cpu_governor",
+constexpr std::array kMatter{"machine", "cpu_model", "cpus",          "cpu_governor",
                              "kernel",  "python",    "pyebpf_version"};
 
 std::string source_text(const profile::Profile& profile) {

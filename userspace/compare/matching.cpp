@@ -45,8 +45,8 @@ Graph graph_of(const std::vector<RunTally>& runs) {
     return graph;
 }
 
-// What a function is called for comparing surroundings. Those that only one side has are one and the
-// same there: any of them may be any of the others renamed.
+// What a function is called for comparing surroundings. Those that only one side has are one and
+// the same there: any of them may be any of the others renamed.
 using Names = std::map<FunctionId, FunctionId>;
 constexpr FunctionId kAnyOther{FunctionId::kNone - 1};
 
@@ -61,8 +61,8 @@ std::map<FunctionId, double> renamed(const std::map<FunctionId, double>& weights
 }
 
 // Cosine of the angle between two weightings of functions: 1 if they are proportional.
-double similarity(const std::map<FunctionId, double>& base, const std::map<FunctionId, double>& head,
-                  const Names& names) {
+double similarity(const std::map<FunctionId, double>& base,
+                  const std::map<FunctionId, double>& head, const Names& names) {
     double product = 0;
     double base_norm = 0;
     double head_norm = 0;
@@ -82,7 +82,7 @@ std::string_view file_name(const Function& function) {
     return path.substr(path.rfind('/') + 1);
 }
 
-constexpr double kCostFactor = 2;  // a renamed function costs at most this much more or less
+constexpr double kCostFactor = 2;      // a renamed function costs at most this much more or less
 constexpr double kLeastShare = 0.001;  // below, there is too little to recognize a function by
 // Callers and callees must be nearly the same; 0.8 lets a fifth of the calls go elsewhere.
 constexpr double kSimilar = 0.8;
@@ -123,9 +123,8 @@ std::vector<FunctionId> only_in(const Graph& graph, const Graph& other) {
     std::vector<FunctionId> result;
     for (const auto& [function, node] : graph)
         if (!other.contains(function)) result.push_back(function);
-    std::ranges::stable_sort(result, [&](FunctionId a, FunctionId b) {
-        return graph.at(a).share > graph.at(b).share;
-    });
+    std::ranges::stable_sort(
+        result, [&](FunctionId a, FunctionId b) { return graph.at(a).share > graph.at(b).share; });
     if (result.size() > kMostCandidates) result.resize(kMostCandidates);
     return result;
 }

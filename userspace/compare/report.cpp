@@ -18,8 +18,7 @@ constexpr std::array kFormats{
     ReportFormat{"annotations", "GitHub's workflow commands: a warning on the line",
                  write_annotations},
     ReportFormat{"junit", "JUnit XML: a test for each function", write_junit},
-    ReportFormat{"openmetrics", "OpenMetrics text, for GitLab's metrics report",
-                 write_openmetrics},
+    ReportFormat{"openmetrics", "OpenMetrics text, for GitLab's metrics report", write_openmetrics},
     ReportFormat{"codequality", "GitLab's Code Quality JSON", write_code_quality},
     ReportFormat{"bencher", "Bencher Metric Format JSON", write_bencher},
 };

@@ -16,7 +16,8 @@ std::string replaced(std::string_view text,
                      std::initializer_list<std::pair<char, std::string_view>> replacements) {
     std::string result;
     for (const char c : text) {
-        const auto found = std::ranges::find(replacements, c, [](const auto& r) { return r.first; });
+        const auto found =
+            std::ranges::find(replacements, c, [](const auto& r) { return r.first; });
         if (found == replacements.end()) {
             result += c;
         } else {
@@ -31,19 +32,12 @@ std::string command_data(std::string_view text) {
     return replaced(text, {{'%', "%25"}, {'\r', "%0D"}, {'\n', "%0A"}});
 }
 std::string command_property(std::string_view text) {
-    return replaced(text, {{'%', "%25"},
-                           {'\r', "%0D"},
-                           {'\n', "%0A"},
-                           {':', "%3A"},
-                           {',', "%2C"}});
+    return replaced(text, {{'%', "%25"}, {'\r', "%0D"}, {'\n', "%0A"}, {':', "%3A"}, {',', "%2C"}});
 }
 
 std::string xml(std::string_view text) {
-    return replaced(text, {{'&', "&amp;"},
-                           {'<', "&lt;"},
-                           {'>', "&gt;"},
-                           {'"', "&quot;"},
-                           {'\'', "&apos;"}});
+    return replaced(
+        text, {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&apos;"}});
 }
 
 // OpenMetrics 1.0, label values.
@@ -52,11 +46,11 @@ std::string label(std::string_view text) {
 }
 
 std::string sentence(const Report& report, const Difference& difference) {
-    std::string text = fmt::format(
-        "{} got slower: {} ({} % interval {}), from {} to {} of the program's cost",
-        subject_text(report, difference), change_text(difference),
-        report.thresholds.confidence * 100, interval_text(difference.estimate),
-        percent(difference.base_cost), percent(difference.head_cost));
+    std::string text =
+        fmt::format("{} got slower: {} ({} % interval {}), from {} to {} of the program's cost",
+                    subject_text(report, difference), change_text(difference),
+                    report.thresholds.confidence * 100, interval_text(difference.estimate),
+                    percent(difference.base_cost), percent(difference.head_cost));
     if (const std::string remark = remark_text(report, difference); !remark.empty())
         text += "; " + remark;
     return text;
@@ -119,10 +113,11 @@ void write_openmetrics(const Report& report, Sink& sink) {
                                label(function_text(report, difference.function)),
                                measure_key(difference.measure), difference.head_cost));
     }
-    sink.write(fmt::format("# TYPE pyebpf_regressions gauge\n"
-                           "# HELP pyebpf_regressions functions that got slower\n"
-                           "pyebpf_regressions {}\n# EOF\n",
-                           with_outcome(report, Outcome::kRegressed).size()));
+    sink.write(
+        fmt::format("# TYPE pyebpf_regressions gauge\n"
+                    "# HELP pyebpf_regressions functions that got slower\n"
+                    "pyebpf_regressions {}\n# EOF\n",
+                    with_outcome(report, Outcome::kRegressed).size()));
 }
 
 }  // namespace pyebpf::compare

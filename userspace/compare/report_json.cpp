@@ -152,9 +152,9 @@ void write_code_quality(const Report& report, Sink& sink) {
         if (file.empty()) continue;
         const std::string subject = subject_text(report, *difference);
         document.push_back(
-            {{"description", fmt::format("{} got slower: {} ({})", subject,
-                                         change_text(*difference),
-                                         interval_text(difference->estimate))},
+            {{"description",
+              fmt::format("{} got slower: {} ({})", subject, change_text(*difference),
+                          interval_text(difference->estimate))},
              {"check_name", "pyebpf-regression"},
              {"fingerprint", fingerprint(subject)},
              {"severity", "major"},

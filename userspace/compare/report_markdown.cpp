@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A comment on a pull request. Platforms refuse longer ones (GitHub: 65,536 characters), so rows are
-// left out, and counted, before that.
+// A comment on a pull request. Platforms refuse longer ones (GitHub: 65,536 characters), so rows
+// are left out, and counted, before that.
 #include <fmt/format.h>
 
 #include "base/escape.h"
@@ -101,10 +101,11 @@ void write_markdown(const Report& report, Sink& sink) {
                         comparison.is_descriptive ? "blocks of one run" : "runs",
                         code(report.head_name), report.loaded.sides.head.size(),
                         comparison.is_descriptive ? "blocks of one run" : "runs");
-    text += fmt::format("- a regression is significant at {} and at least {} of the function's and "
-                        "{} of the program's cost\n",
-                        percent(report.thresholds.alpha), percent(report.thresholds.max_regression),
-                        percent(report.thresholds.min_effect));
+    text += fmt::format(
+        "- a regression is significant at {} and at least {} of the function's and "
+        "{} of the program's cost\n",
+        percent(report.thresholds.alpha), percent(report.thresholds.max_regression),
+        percent(report.thresholds.min_effect));
     if (const std::string power = power_text(comparison); !power.empty())
         text += "- " + power + "\n";
     if (comparison.cost_per_work)

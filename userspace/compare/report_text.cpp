@@ -22,10 +22,10 @@ std::string padded(const std::string& text, size_t width) {
 }
 
 std::string difference_line(const Report& report, const Difference& difference) {
-    std::string line = fmt::format(
-        "  {} {:>8} {:>8} {:>9}  {}", padded(subject_text(report, difference), kNameColumns),
-        percent(difference.base_cost), percent(difference.head_cost), change_text(difference),
-        interval_text(difference.estimate));
+    std::string line = fmt::format("  {} {:>8} {:>8} {:>9}  {}",
+                                   padded(subject_text(report, difference), kNameColumns),
+                                   percent(difference.base_cost), percent(difference.head_cost),
+                                   change_text(difference), interval_text(difference.estimate));
     if (!report.comparison.is_descriptive) line += fmt::format("  p {:.2g}", difference.adjusted_p);
     line += "\n";
     const std::string file = file_text(report, difference);
@@ -60,8 +60,9 @@ std::string rows_text(std::string_view title, const std::vector<Row>& rows, size
                             percent(row.estimate.base_share), percent(row.estimate.head_share),
                             fmt::format("{:+.1f}", row.effect() * 100));
     }
-    return text.empty() ? "" : fmt::format("\n{} (share of all samples, difference in points)\n{}",
-                                           title, text);
+    return text.empty()
+               ? ""
+               : fmt::format("\n{} (share of all samples, difference in points)\n{}", title, text);
 }
 
 }  // namespace
@@ -69,9 +70,9 @@ std::string rows_text(std::string_view title, const std::vector<Row>& rows, size
 void write_text(const Report& report, Sink& sink) {
     const Comparison& comparison = report.comparison;
     const Sides& sides = report.loaded.sides;
-    sink.write(fmt::format("{}: {}\n", report.title, comparison.is_descriptive
-                                                         ? "a description, not a verdict"
-                                                         : verdict_key(comparison.verdict)));
+    sink.write(fmt::format("{}: {}\n", report.title,
+                           comparison.is_descriptive ? "a description, not a verdict"
+                                                     : verdict_key(comparison.verdict)));
     sink.write(fmt::format("  {}\n", comparison.reason));
     if (comparison.is_descriptive) {
         sink.write(fmt::format("  base {}, head {}; intervals by bootstrap over blocks of time\n",
@@ -92,15 +93,13 @@ void write_text(const Report& report, Sink& sink) {
 
     const std::string head =
         fmt::format("  {} {:>8} {:>8} {:>9}  {}\n", padded("", kNameColumns), "base", "head",
-                    "change",
-                    fmt::format("{:.0f} % interval", report.thresholds.confidence * 100));
-    for (const Outcome outcome : {Outcome::kRegressed, Outcome::kSuspect, Outcome::kMoved,
-                                  Outcome::kImproved}) {
+                    "change", fmt::format("{:.0f} % interval", report.thresholds.confidence * 100));
+    for (const Outcome outcome :
+         {Outcome::kRegressed, Outcome::kSuspect, Outcome::kMoved, Outcome::kImproved}) {
         const auto found = with_outcome(report, outcome);
         if (found.empty()) continue;
         sink.write(fmt::format("\n{}\n{}", outcome_text(outcome), head));
-        for (const Difference* difference : found)
-            sink.write(difference_line(report, *difference));
+        for (const Difference* difference : found) sink.write(difference_line(report, *difference));
     }
     if (const std::string others = other_lines(report); !others.empty())
         sink.write(fmt::format("\n{}\n{}{}", outcome_text(Outcome::kSame), head, others));

@@ -74,8 +74,7 @@ class StackReader {
     FunctionId function(FrameId frame) {
         FunctionId& id = of_frame_[frame.value];
         if (!id.valid())
-            id =
-                context_.functions.intern(function_of(profile_, profile_.frame(frame), context_));
+            id = context_.functions.intern(function_of(profile_, profile_.frame(frame), context_));
         return id;
     }
 
@@ -175,8 +174,8 @@ std::vector<RunTally> tally_blocks(const Profile& profile, TallyContext& context
     for (size_t i = 0; i < count; i++) {
         const uint64_t begin = profile.start_ns + i * length;
         const bool is_last = i + 1 == count;
-        blocks.push_back(tally(profile, context, i == 0 ? 0 : begin,
-                               is_last ? UINT64_MAX : begin + length));
+        blocks.push_back(
+            tally(profile, context, i == 0 ? 0 : begin, is_last ? UINT64_MAX : begin + length));
     }
     return blocks;
 }

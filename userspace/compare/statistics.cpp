@@ -123,11 +123,10 @@ Estimate compare_values(std::span<const double> base, std::span<const double> he
     estimate.standard_error = std::max(std::sqrt(variance), kLeastError);
     // Welch and Satterthwaite.
     const double degrees =
-        variance > 0
-            ? variance * variance /
-                  (before.variance_of_mean * before.variance_of_mean / before.degrees +
-                   after.variance_of_mean * after.variance_of_mean / after.degrees)
-            : before.degrees + after.degrees;
+        variance > 0 ? variance * variance /
+                           (before.variance_of_mean * before.variance_of_mean / before.degrees +
+                            after.variance_of_mean * after.variance_of_mean / after.degrees)
+                     : before.degrees + after.degrees;
     estimate.dispersion = {1, degrees};
     add_interval(estimate, after.mean - before.mean, degrees, options.confidence);
     return estimate;
@@ -202,8 +201,8 @@ double detectable_increase(const PowerInput& input) {
     if (input.base_ticks <= 0 || input.head_ticks <= 0 || spread <= 0 ||
         input.dispersion.degrees <= 0)
         return INFINITY;
-    const double error = std::sqrt(input.dispersion.value / spread *
-                                   (1 / input.base_ticks + 1 / input.head_ticks));
+    const double error =
+        std::sqrt(input.dispersion.value / spread * (1 / input.base_ticks + 1 / input.head_ticks));
     return std::expm1(error * (t_quantile(1 - input.alpha, input.dispersion.degrees) +
                                t_quantile(input.power, input.dispersion.degrees)));
 }

@@ -23,8 +23,8 @@ RunTally simulate_run(Sides& sides, const std::vector<Path>& paths, const Machin
     for (const Path& path : paths) {
         const double expected =
             machine.ticks * path.cost * speed * noise(machine.function_noise, random);
-        StackTally stack{.ticks = static_cast<double>(
-                             std::poisson_distribution<uint64_t>(expected)(random))};
+        StackTally stack{
+            .ticks = static_cast<double>(std::poisson_distribution<uint64_t>(expected)(random))};
         for (const std::string& text : path.functions) {
             const size_t colon = text.find(':');
             const std::string module = colon == std::string::npos ? "" : text.substr(0, colon);

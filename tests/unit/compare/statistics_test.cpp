@@ -19,8 +19,8 @@ TEST(StudentT, AgreesWithNumericalIntegration) {
 }
 
 TEST(CompareOdds, TakesTheDispersionFromTheRuns) {
-    const Estimate estimate = compare_odds({{100, 120, 90}, {900, 880, 910}},
-                                           {{140, 150, 115}, {860, 850, 885}});
+    const Estimate estimate =
+        compare_odds({{100, 120, 90}, {900, 880, 910}}, {{140, 150, 115}, {860, 850, 885}});
     EXPECT_NEAR(estimate.dispersion.value, 2.6507087576080894, 1e-9);
     EXPECT_EQ(estimate.dispersion.degrees, 4);
     EXPECT_NEAR(estimate.change, 0.35375856454144144, 1e-9);
@@ -32,8 +32,8 @@ TEST(CompareOdds, TakesTheDispersionFromTheRuns) {
 }
 
 TEST(CompareOdds, NeverBelievesLessNoiseThanCountingHas) {
-    const Estimate estimate = compare_odds({{100, 100, 100}, {900, 900, 900}},
-                                           {{110, 110, 110}, {890, 890, 890}});
+    const Estimate estimate =
+        compare_odds({{100, 100, 100}, {900, 900, 900}}, {{110, 110, 110}, {890, 890, 890}});
     EXPECT_EQ(estimate.dispersion.value, 1);
 }
 
