@@ -102,6 +102,26 @@ class Comparer {
         return mean_share(part, all_) >= thresholds_.min_share;
     }
 
+    // A function that is most of the program is measured against the few others, and if those
+    // changed it only seems to. The cost per unit of work tells them apart, where it is known.
+    [[nodiscard]] bool is_the_steady_one(const Series& part) const {
+        if (mean_share(part, all_) <= 0.5) return false;
+        const auto cost = [](const std::vector<double>& ticks, const std::vector<RunTally>& runs) {
+            double work = 0;
+            for (const RunTally& run : runs) work += run.work;
+            return work > 0 ? sum(ticks) / work : 0;
+        };
+        const auto change = [&](const Series& series) {
+            return std::abs(
+                std::log(cost(series.head, sides_.head) / cost(series.base, sides_.base)));
+        };
+        Series rest = all_;
+        rest -= part;
+        const double own = change(part);
+        const double others = change(rest);
+        return std::isfinite(own) && std::isfinite(others) && own < others;
+    }
+
     // Takes the clearest change out of the reference until none is left.
     void find_changed() {
         constexpr size_t kMostChanges = 100;
@@ -111,7 +131,7 @@ class Comparer {
             for (const auto& [function, ticks] : self_) {
                 if (changed_.contains(function) || !is_tested(ticks)) continue;
                 const Series all = reference_with(function);
-                if (!has_reference(ticks, all)) continue;
+                if (!has_reference(ticks, all) || is_the_steady_one(ticks)) continue;
                 const Difference difference = measure(function, Measure::kSelf, ticks, all);
                 if (!is_clear(difference.estimate, mean_share(ticks, all_)) ||
                     std::abs(difference.effect()) < thresholds_.min_effect / 2)
@@ -142,7 +162,8 @@ class Comparer {
         std::vector<Difference> differences;
         for (const auto& [function, ticks] : self_) {
             const Series all = reference_with(function);
-            if (!is_tested(ticks) || !has_reference(ticks, all)) continue;
+            if (!is_tested(ticks) || !has_reference(ticks, all) || is_the_steady_one(ticks))
+                continue;
             differences.push_back(measure(function, Measure::kSelf, ticks, all));
             weights_.push_back(kSelfBudget * mean_share(ticks, all_));
         }

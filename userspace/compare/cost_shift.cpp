@@ -2,6 +2,7 @@
 #include "compare/cost_shift.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -47,10 +48,11 @@ bool are_related(const FunctionTable& functions, const CallGraph& graph, Functio
            (caller_of_a.valid() && caller_of_a == caller_of_b);
 }
 
-// A decrease explains a part of an increase if it is as clear as a single test can say, and not
-// small beside it.
-constexpr double kClear = 0.05;
+// A decrease explains a part of an increase if it is clear, and not small beside it; and together
+// the decreases have to explain most of the increases.
+constexpr double kClear = 0.01;
 constexpr double kComparable = 0.2;
+constexpr double kMost = 0.5;
 
 bool gives(const Difference& from, const Difference& to) {
     return from.measure == Measure::kSelf && from.estimate.p_decrease < kClear &&
@@ -80,8 +82,15 @@ std::vector<std::vector<size_t>> related_shifts(const Sides& sides,
     std::map<size_t, std::vector<size_t>> groups;
     for (size_t i = 0; i < differences.size(); i++) groups[find(i)].push_back(i);
     std::vector<std::vector<size_t>> result;
-    for (auto& [_, members] : groups)
-        if (members.size() > 1) result.push_back(std::move(members));
+    for (auto& [_, members] : groups) {
+        double up = 0;
+        double down = 0;
+        for (const size_t i : members) {
+            const double effect = differences[i].effect();
+            (effect > 0 ? up : down) += std::abs(effect);
+        }
+        if (members.size() > 1 && down >= kMost * up) result.push_back(std::move(members));
+    }
     return result;
 }
 

@@ -45,7 +45,20 @@ Graph graph_of(const std::vector<RunTally>& runs) {
     return graph;
 }
 
-using Names = std::map<FunctionId, FunctionId>;  // of functions matched so far: base to head
+// What a function is called for comparing surroundings. Those that only one side has are one and
+// the same there: any of them may be any of the others renamed.
+using Names = std::map<FunctionId, FunctionId>;
+constexpr FunctionId kAnyOther{FunctionId::kNone - 1};
+
+std::map<FunctionId, double> renamed(const std::map<FunctionId, double>& weights,
+                                     const Names& names) {
+    std::map<FunctionId, double> result;
+    for (const auto& [function, weight] : weights) {
+        const auto name = names.find(function);
+        result[name == names.end() ? function : name->second] += weight;
+    }
+    return result;
+}
 
 // Cosine of the angle between two weightings of functions: 1 if they are proportional.
 double similarity(const std::map<FunctionId, double>& base,
@@ -53,13 +66,14 @@ double similarity(const std::map<FunctionId, double>& base,
     double product = 0;
     double base_norm = 0;
     double head_norm = 0;
-    for (const auto& [function, weight] : base) {
+    const auto was = renamed(base, names);
+    const auto is = renamed(head, names);
+    for (const auto& [function, weight] : was) {
         base_norm += weight * weight;
-        const auto name = names.find(function);
-        const auto other = head.find(name == names.end() ? function : name->second);
-        if (other != head.end()) product += weight * other->second;
+        const auto other = is.find(function);
+        if (other != is.end()) product += weight * other->second;
     }
-    for (const auto& [function, weight] : head) head_norm += weight * weight;
+    for (const auto& [_, weight] : is) head_norm += weight * weight;
     return base_norm > 0 && head_norm > 0 ? product / std::sqrt(base_norm * head_norm) : 0;
 }
 
@@ -72,7 +86,7 @@ constexpr double kCostFactor = 2;      // a renamed function costs at most this 
 constexpr double kLeastShare = 0.001;  // below, there is too little to recognize a function by
 // Callers and callees must be nearly the same; 0.8 lets a fifth of the calls go elsewhere.
 constexpr double kSimilar = 0.8;
-constexpr size_t kMostCandidates = 2000;  // on a side; names that differ in every run are a lot
+constexpr size_t kMostCandidates = 500;  // on a side; names that differ in every run are a lot
 
 struct Candidate {
     Match match;
@@ -83,19 +97,20 @@ struct Candidate {
 double score_of(const Function& base, const Surroundings& base_node, const Function& head,
                 const Surroundings& head_node, const Names& names) {
     if (base.kind != head.kind) return 0;
-    const double callers = similarity(base_node.callers, head_node.callers, names);
-    const double callees = similarity(base_node.callees, head_node.callees, names);
+    const auto callers = [&] { return similarity(base_node.callers, head_node.callers, names); };
+    const auto callees = [&] { return similarity(base_node.callees, head_node.callees, names); };
     if (base.name == head.name) {
         // The name is evidence enough for a checkout elsewhere; not for a common name of another
         // file ("main", "run").
-        if (file_name(base) == file_name(head) && !base.path.empty()) return 3 + callers + callees;
-        return callers >= kSimilar || callees >= kSimilar ? 2 + callers + callees : 0;
+        const double same = callers() + callees();
+        if (file_name(base) == file_name(head) && !base.path.empty()) return 3 + same;
+        return same >= kSimilar ? 2 + same : 0;
     }
     const bool is_big_enough = base_node.share >= kLeastShare && head_node.share >= kLeastShare;
     const double factor = head_node.share / std::max(base_node.share, 1e-12);
     if (!is_big_enough || factor > kCostFactor || factor < 1 / kCostFactor) return 0;
-    if (base.module != head.module || callers < kSimilar || callees < kSimilar) return 0;
-    return callers + callees - std::abs(std::log(factor)) / 10;
+    if (base.module != head.module || callers() < kSimilar || callees() < kSimilar) return 0;
+    return callers() + callees() - std::abs(std::log(factor)) / 10;
 }
 
 Relation relation_of(const Function& base, const Function& head) {
@@ -121,39 +136,30 @@ std::vector<Match> match_functions(const FunctionTable& functions,
                                    const std::vector<RunTally>& head) {
     const Graph before = graph_of(base);
     const Graph after = graph_of(head);
-    std::vector<FunctionId> gone = only_in(before, after);
-    std::vector<FunctionId> fresh = only_in(after, before);
+    const std::vector<FunctionId> gone = only_in(before, after);
+    const std::vector<FunctionId> fresh = only_in(after, before);
     Names names;
+    for (const FunctionId function : gone) names[function] = kAnyOther;
+    for (const FunctionId function : fresh) names[function] = kAnyOther;
+
+    std::vector<Candidate> candidates;
+    for (const FunctionId old_one : gone) {
+        for (const FunctionId new_one : fresh) {
+            const Function& was = functions[old_one];
+            const Function& is = functions[new_one];
+            const double score = score_of(was, before.at(old_one), is, after.at(new_one), names);
+            if (score > 0) candidates.push_back({{old_one, new_one, relation_of(was, is)}, score});
+        }
+    }
+    std::ranges::stable_sort(candidates, std::greater<>{}, &Candidate::score);
+    std::set<FunctionId> used;
     std::vector<Match> matches;
-    // A match makes its neighbors recognizable: renamed functions that call each other are found
-    // one after the other.
-    for (bool found = true; found && !gone.empty() && !fresh.empty();) {
-        found = false;
-        std::vector<Candidate> candidates;
-        for (const FunctionId old_one : gone) {
-            for (const FunctionId new_one : fresh) {
-                const Function& was = functions[old_one];
-                const Function& is = functions[new_one];
-                const double score =
-                    score_of(was, before.at(old_one), is, after.at(new_one), names);
-                if (score > 0)
-                    candidates.push_back({{old_one, new_one, relation_of(was, is)}, score});
-            }
-        }
-        std::ranges::stable_sort(candidates, std::greater<>{}, &Candidate::score);
-        std::set<FunctionId> used_base;
-        std::set<FunctionId> used_head;
-        for (const Candidate& candidate : candidates) {
-            const Match& match = candidate.match;
-            if (used_base.contains(match.base) || used_head.contains(match.head)) continue;
-            used_base.insert(match.base);
-            used_head.insert(match.head);
-            names[match.base] = match.head;
-            matches.push_back(match);
-            found = true;
-        }
-        std::erase_if(gone, [&](FunctionId id) { return used_base.contains(id); });
-        std::erase_if(fresh, [&](FunctionId id) { return used_head.contains(id); });
+    for (const Candidate& candidate : candidates) {
+        const Match& match = candidate.match;
+        if (used.contains(match.base) || used.contains(match.head)) continue;
+        used.insert(match.base);
+        used.insert(match.head);
+        matches.push_back(match);
     }
     return matches;
 }
