@@ -15,6 +15,8 @@
 #include "bpf/python.bpf.h"
 #include "bpf/python_thread_state.bpf.h"
 
+__u32 watched_cgroup_levels SEC(".data.watched_cgroup_levels");
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct sampler_config settings = {

@@ -12,6 +12,7 @@
 
 #include "bpf/abi/config.h"
 #include "bpf/count.bpf.h"
+#include "bpf/filter.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/registers.bpf.h"
 
@@ -96,7 +97,7 @@ static __always_inline struct sample_scratch *begin_sample(struct task_facts *ta
         return NULL;
     }
     process = bpf_map_lookup_elem(&processes, &tgid);
-    if (settings.target == TARGET_PROCESSES && !(process && (process->flags & PROCESS_WATCHED))) {
+    if (!is_target(&settings, process)) {
         count(COUNTER_TICKS_FILTERED);
         return NULL;
     }

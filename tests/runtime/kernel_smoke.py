@@ -150,6 +150,52 @@ def profile(pyebpf, python, folder, checks):
     checks.check(not lost, "no sample was lost %s" % (lost or ""))
 
 
+def profile_cgroup(pyebpf, python, folder, checks):
+    """Two busy processes, one of them two levels below a cgroup that is recorded."""
+    print("a cgroup with all below it:", flush=True)
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        roots = [line.split()[1] for line in mounts if line.split()[2] == "cgroup2"]
+    checks.check(bool(roots), "cgroup v2 is mounted")
+    if not roots:
+        return
+    cgroup = os.path.join(roots[0], "pyebpf-smoke")
+    inner = os.path.join(cgroup, "below", "it")
+    os.makedirs(inner)
+    output = os.path.join(folder, "cgroup.folded")
+    spin = "while True: pass"
+    inside = subprocess.Popen([python, "-S", "-c", spin])
+    outside = subprocess.Popen([python, "-S", "-c", spin])
+    try:
+        with open(os.path.join(inner, "cgroup.procs"), "w", encoding="utf-8") as members:
+            members.write(str(inside.pid))
+        command = [pyebpf, "record", "--cgroup", cgroup, "-F", str(FREQUENCY_HZ), "-d", "3", "--per-process", "-o", output]
+        completed = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_SECONDS)
+    finally:
+        for process in (inside, outside):
+            process.kill()
+            process.wait()
+        for path, _, _ in os.walk(cgroup, topdown=False):
+            remove_when_empty(path)
+    checks.check(completed.returncode == 0, "record --cgroup exits with 0 (%d)" % completed.returncode)
+    if completed.returncode != 0:
+        print(completed.stderr[-4000:], flush=True)
+        return
+    with open(output, encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    foreign = [line for line in lines if "(pid %d)" % inside.pid not in line.split(";")[0]]
+    checks.check(bool(lines), "its process was sampled")
+    checks.check(not foreign, "nothing else was %s" % foreign[:3])
+
+
+def remove_when_empty(cgroup):
+    """A process that was killed and waited for may leave its cgroup a moment later."""
+    for _ in range(100000):
+        try:
+            return os.rmdir(cgroup)
+        except OSError:
+            os.sched_yield()
+
+
 def main(arguments):
     pyebpf = arguments[0] if arguments else os.environ.get("PYEBPF")
     if not pyebpf or pyebpf in ("-h", "--help"):
@@ -162,6 +208,9 @@ def main(arguments):
     for python in pythons:
         with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
             profile(pyebpf, python, folder, checks)
+    if pythons:
+        with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
+            profile_cgroup(pyebpf, pythons[0], folder, checks)
     print("%s on %s" % ("FAILED" if checks.failed else "passed", platform.release()))
     return 1 if checks.failed else 0
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the run-time tests: all of tests/runtime/test_*.py, or those that are named.
 
-usage: run.py [--help] [FILE | FILE.CLASS[.TEST]]...       for example: run.py test_stacks test_shares.Truth
+usage: run.py [--help] [FILE | FILE.CLASS[.TEST] | PATH]...       for example: run.py test_stacks test_shares.Truth
 
 Environment: PYEBPF            the program under test (default: the newest of build/*/)
              PYEBPF_TEST_PYTHONS  versions to use, separated by commas (default: all of `tools/pythons list`)
@@ -23,6 +23,8 @@ def main(arguments):
         print(__doc__.strip())
         return 0
     sys.path.insert(0, HERE)
+    # A test of another folder brings that folder's modules with it.
+    sys.path[1:1] = sorted({os.path.dirname(os.path.abspath(one)) for one in arguments if os.sep in one})
     names = [os.path.basename(argument).replace(".py", "") for argument in arguments]
     if not names:
         names = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(HERE, "test_*.py")))

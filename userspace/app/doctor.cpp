@@ -90,7 +90,7 @@ class DoctorCommand : public Command {
 
     Result<int> run() override {
         const std::vector<Finding> findings = examine_kernel();
-        const std::vector<pipeline::PythonProcess> pythons = pipeline::survey_python_processes();
+        const std::vector<pipeline::PythonProcess> pythons = pipeline::PythonSurvey().take();
         const bool ready = std::ranges::all_of(
             findings, [](const Finding& finding) { return finding.good || !finding.needed; });
         std::fputs(

@@ -12,6 +12,7 @@
 
 #include "app/command.h"
 #include "app/status_line.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "base/unnamed_file.h"
 #include "output/format.h"
@@ -84,6 +85,8 @@ class RecordCommand : public Command {
 
     bool all_ = false;
     std::vector<uint32_t> pids_;
+    pipeline::CgroupTargetOptions cgroups_;
+    bool runtime_sockets_ = false;
     std::vector<std::string> command_;
     bool children_ = true;
     std::string event_ = "cpu-clock";
@@ -111,12 +114,30 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         "Examples:\n"
         "  pyebpf record -a -d 10 -o profile.html\n"
         "  pyebpf record -a && pyebpf report\n"
+        "  pyebpf record --container web -o web.html\n"
         "  pyebpf record -p 1234 -o - | flamegraph.pl > profile.svg\n"
         "  pyebpf record -o run.html -- python3 script.py");
     record->add_flag("-a,--all", all_, "All processes of the machine");
     record->add_option("-p,--pid", pids_, "Processes, with their threads and children")
         ->delimiter(',')
         ->type_name("PID[,PID…]");
+    record
+        ->add_option("--container", cgroups_.containers,
+                     "Containers by name or the beginning of an id; with -p: processes in them, by "
+                     "the container's own ids")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    record->add_option("--pod", cgroups_.pods, "Kubernetes pods")
+        ->type_name("[NAMESPACE/]NAME")
+        ->allow_extra_args(false);
+    record->add_option("--service", cgroups_.units, "systemd units and slices")
+        ->type_name("UNIT")
+        ->allow_extra_args(false);
+    record->add_option("--cgroup", cgroups_.cgroups, "Cgroups, with all below them")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+    record->add_flag("--runtime-sockets", runtime_sockets_,
+                     "Ask docker and podman for names that their files do not tell");
     record->add_flag("--children,!--no-children", children_,
                      "With -p and a command: also what they start (default: yes)");
     record
@@ -176,10 +197,14 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
 }
 
 Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
-    const int targets = (all_ ? 1 : 0) + (pids_.empty() ? 0 : 1) + (command_.empty() ? 0 : 1);
+    const bool by_cgroup = !cgroups_.empty();
+    const int targets =
+        (all_ ? 1 : 0) + (pids_.empty() && !by_cgroup ? 0 : 1) + (command_.empty() ? 0 : 1);
     if (targets != 1) {
         return fail(targets == 0 ? "nothing to record" : "more than one kind of target",
-                    "give one of: -a (the whole machine), -p PID, or -- COMMAND", kExitUsage);
+                    "give one of: -a (the whole machine), -p PID, --container NAME (or --pod, "
+                    "--service, --cgroup), or -- COMMAND",
+                    kExitUsage);
     }
     if (!std::isfinite(frequency_hz_) || frequency_hz_ < 1 ||
         frequency_hz_ != std::floor(frequency_hz_)) {
@@ -206,6 +231,8 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     pipeline::RecorderOptions options;
     options.source = *source;
     options.pids = pids_;
+    options.cgroups = cgroups_;
+    options.runtime_sockets = runtime_sockets_;
     options.command = command_;
     options.follow_children = children_;
     options.frequency_hz = static_cast<uint64_t>(frequency_hz_);
@@ -260,6 +287,13 @@ Result<std::optional<int>> RecordCommand::sample(pipeline::Recorder& recorder,
 std::string RecordCommand::target_text() const {
     if (all_) return "the whole machine";
     if (!command_.empty()) return command_.front();
+    if (pids_.empty()) {
+        std::vector<std::string> names;
+        for (const auto* list :
+             {&cgroups_.containers, &cgroups_.pods, &cgroups_.units, &cgroups_.cgroups})
+            for (const std::string& name : *list) names.push_back(printable(name));
+        return fmt::format("{}", fmt::join(names, ", "));
+    }
     return pids_.size() == 1 ? fmt::format("process {}", pids_.front())
                              : fmt::format("{} processes", pids_.size());
 }

@@ -73,6 +73,8 @@ std::vector<Probe> probe_kernel() {
         probe_process_events(),
         probe_helper("bpf_task_pt_regs", BPF_FUNC_task_pt_regs,
                      "user registers during system calls (else by stack layout)"),
+        probe_helper("bpf_get_current_ancestor_cgroup_id", BPF_FUNC_get_current_ancestor_cgroup_id,
+                     "filter by container (else by the kernel's structures)"),
     };
 }
 

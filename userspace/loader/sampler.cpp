@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
@@ -108,9 +109,14 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
     Kernel& kernel = *sampler->kernel_;
     kernel.skeleton = pyebpf_bpf__open();
     if (kernel.skeleton == nullptr) return tl::unexpected(load_error(errno));
+    sampler_config settings = options.settings;
+    settings.has_ancestor_helper =
+        settings.target == TARGET_CGROUPS &&
+        libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_get_current_ancestor_cgroup_id,
+                                nullptr) == 1;
     std::memcpy(const_cast<sampler_config*>(
                     reinterpret_cast<volatile sampler_config*>(&kernel.skeleton->rodata->settings)),
-                &options.settings, sizeof(options.settings));
+                &settings, sizeof(settings));
     bpf_map__set_max_entries(kernel.skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
     if (const int error = pyebpf_bpf__load(kernel.skeleton); error != 0)
         return tl::unexpected(load_error(-error));
@@ -179,6 +185,25 @@ Result<void> Sampler::put_process(uint32_t tgid, const process_entry& entry) {
 
 void Sampler::remove_process(uint32_t tgid) {
     bpf_map_delete_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid);
+}
+
+Result<void> Sampler::watch_cgroup(uint64_t id, uint32_t level) {
+    if (level >= MAX_CGROUP_LEVELS) {
+        return fail(fmt::format("a cgroup {} levels deep cannot be watched; the limit is {}", level,
+                                MAX_CGROUP_LEVELS - 1));
+    }
+    const uint8_t one = 1;
+    if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.watched_cgroups), &id, &one,
+                            BPF_ANY) != 0) {
+        return fail_errno("watch a cgroup", errno);
+    }
+    std::atomic_ref(kernel_->skeleton->data_watched_cgroup_levels->watched_cgroup_levels)
+        .fetch_or(1u << level);
+    return {};
+}
+
+void Sampler::unwatch_cgroup(uint64_t id) {
+    bpf_map_delete_elem(bpf_map__fd(kernel_->skeleton->maps.watched_cgroups), &id);
 }
 
 void Sampler::put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address) {

@@ -61,6 +61,10 @@ class Sampler {
     [[nodiscard]] Result<uint32_t> add_layout(python_layout layout);
     [[nodiscard]] Result<void> put_process(uint32_t tgid, const process_entry& entry);
     void remove_process(uint32_t tgid);
+    // TARGET_CGROUPS: what is in the cgroup (v2) with this id, `level` levels below the root, or
+    // below it.
+    [[nodiscard]] Result<void> watch_cgroup(uint64_t id, uint32_t level);
+    void unwatch_cgroup(uint64_t id);
     // The PyThreadState at `address` belongs to the thread with this thread pointer.
     void put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address);
 

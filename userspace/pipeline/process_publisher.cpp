@@ -146,6 +146,10 @@ void ProcessPublisher::watch(uint32_t pid, bool follow_children) {
 
 void ProcessPublisher::started(process::InstanceId id) {
     const uint32_t pid = table_->pid(id);
+    if (cgroups_ != nullptr) {
+        const auto membership = table_->membership(id);
+        if (membership && cgroups_->take_in(*membership)) watch(pid, true);
+    }
     const std::scoped_lock lock(mutex_);
     if (attachments_.size() <= id.value) attachments_.resize(id.value + 1);
     auto& state = states_[pid];

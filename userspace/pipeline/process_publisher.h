@@ -17,6 +17,7 @@
 
 #include "loader/sampler.h"
 #include "native/unwind_tables.h"
+#include "pipeline/cgroup_watch.h"
 #include "process/binary_cache.h"
 #include "process/process_table.h"
 
@@ -38,6 +39,8 @@ class ProcessPublisher : public process::ProcessObserver {
     void set_table(const process::ProcessTable& table) { table_ = &table; }
     // A target: its ticks are sampled, and those of its children if follow_children.
     void watch(uint32_t pid, bool follow_children);
+    // Targets by cgroup: asked of every process that starts. Set before the table's scan().
+    void set_cgroup_watch(CgroupWatch& cgroups) { cgroups_ = &cgroups; }
 
     // The process was sampled without unwind tables.
     void want_code_ranges(process::InstanceId id);
@@ -84,6 +87,7 @@ class ProcessPublisher : public process::ProcessObserver {
     loader::Sampler& sampler_;
     process::BinaryCache& binaries_;
     const process::ProcessTable* table_ = nullptr;
+    CgroupWatch* cgroups_ = nullptr;
 
     mutable std::mutex mutex_;                                     // guards what follows
     std::unordered_map<uint32_t, std::unique_ptr<State>> states_;  // by pid: the current instance

@@ -25,6 +25,7 @@
 #include "pipeline/stack_store.h"
 #include "pipeline/statistics.h"
 #include "pipeline/tracker.h"
+#include "process/process_facts.h"
 #include "record/writer.h"
 #include "sys/capabilities.h"
 #include "sys/child_process.h"
@@ -118,6 +119,20 @@ std::set<uint32_t> with_descendants(const std::vector<uint32_t>& pids, bool foll
     return result;
 }
 
+// The targets by name, if there are some. With process ids, which are then the containers' own,
+// they become the host's ids.
+Result<std::optional<CgroupTargets>> resolve_targets(RecorderOptions& options,
+                                                     process::Containers& containers) {
+    if (options.cgroups.empty()) return std::nullopt;
+    auto targets = CgroupTargets::find(options.cgroups, containers);
+    if (!targets) return tl::unexpected(targets.error());
+    if (options.pids.empty()) return std::move(*targets);
+    auto pids = host_pids(*targets, containers, options.pids);
+    if (!pids) return tl::unexpected(pids.error());
+    options.pids = std::move(*pids);
+    return std::nullopt;
+}
+
 }  // namespace
 
 struct Recorder::Parts {
@@ -125,6 +140,8 @@ struct Recorder::Parts {
     std::unique_ptr<loader::Sampler> sampler;
     process::BinaryCache binaries;
     std::unique_ptr<ProcessPublisher> publisher;
+    std::unique_ptr<process::Containers> containers;
+    std::unique_ptr<CgroupWatch> cgroup_watch;
     std::unique_ptr<process::ProcessTable> table;
     std::unique_ptr<Tracker> tracker;
     std::vector<UniqueFd> events;  // until they are attached
@@ -181,16 +198,20 @@ struct Recorder::Parts {
 Recorder::Recorder() : parts_(std::make_unique<Parts>()) {}
 Recorder::~Recorder() = default;
 
-Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options, Sink& sink) {
+Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& requested, Sink& sink) {
+    std::unique_ptr<Recorder> recorder(new Recorder());
+    Parts& parts = *recorder->parts_;
+    parts.options = requested;
+    parts.sink = &sink;
+    parts.containers = std::make_unique<process::Containers>(requested.runtime_sockets);
+    auto targets = resolve_targets(parts.options, *parts.containers);
+    if (!targets) return tl::unexpected(targets.error());
+    const RecorderOptions& options = parts.options;
     for (const auto& check :
          {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights(),
           check_kernel(), check_hazard(options.accept_kernel_hazard)}) {
         if (!check) return tl::unexpected(check.error());
     }
-    std::unique_ptr<Recorder> recorder(new Recorder());
-    Parts& parts = *recorder->parts_;
-    parts.options = options;
-    parts.sink = &sink;
     const bool whole_machine = options.pids.empty() && options.command.empty();
 
     auto cpus = sys::online_cpus();
@@ -199,7 +220,9 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options,
 
     loader::SamplerOptions sampler_options;
     sampler_options.ring_bytes = ring_bytes(options.frequency_hz, parts.cpus);
-    sampler_options.settings.target = whole_machine ? TARGET_ALL : TARGET_PROCESSES;
+    sampler_options.settings.target = *targets        ? TARGET_CGROUPS
+                                      : whole_machine ? TARGET_ALL
+                                                      : TARGET_PROCESSES;
     sampler_options.settings.take_kernel = options.kernel_frames;
     sampler_options.settings.take_native = options.native_frames != NativeFrames::kNone;
     sampler_options.settings.take_python = 1;
@@ -211,7 +234,12 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options,
         return tl::unexpected(attached.error());
 
     parts.publisher = std::make_unique<ProcessPublisher>(*parts.sampler, parts.binaries);
-    parts.table = std::make_unique<process::ProcessTable>(*parts.publisher);
+    if (*targets) {
+        parts.cgroup_watch =
+            std::make_unique<CgroupWatch>(std::move(**targets), *parts.containers, *parts.sampler);
+        parts.publisher->set_cgroup_watch(*parts.cgroup_watch);
+    }
+    parts.table = std::make_unique<process::ProcessTable>(*parts.publisher, parts.containers.get());
     parts.publisher->set_table(*parts.table);
     parts.resolver =
         std::make_unique<StackResolver>(parts.profile, parts.store, *parts.table, parts.binaries,
@@ -321,6 +349,7 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
         ++malformed_samples;
         return;
     }
+    table->sampled(instance, sample.cgroup_id);
     uint8_t python_outcome = sample.python_outcome;
     if (python_outcome == PYTHON_COMPLETE) python_started.insert(instance.value);
     if (python_outcome == PYTHON_NO_THREAD_STATE || python_outcome == PYTHON_FAULT_THREAD_STATE) {
@@ -408,13 +437,7 @@ void Recorder::signal_command(int signal) {
 void Recorder::Parts::describe_process(process::InstanceId id) {
     const process::Instance instance = table->instance(id);
     profile::Process& process = profile.processes[processes.at(id.value).value];
-    process.pid = instance.pid;
-    process.parent_pid = instance.parent_pid;
-    process.start_ns = instance.start_ns;
-    process.end_ns = instance.end_ns == UINT64_MAX ? 0 : instance.end_ns;
-    process.name = profile.strings.intern(instance.name);
-    process.command = profile.strings.intern(instance.command);
-    process.executable = profile.strings.intern(instance.executable);
+    process = process::describe(instance, profile);
     process.python = profile.strings.intern(publisher->python_version(id));
 }
 

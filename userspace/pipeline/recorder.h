@@ -19,19 +19,23 @@
 #include "base/result.h"
 #include "base/sink.h"
 #include "events/event_source.h"
+#include "pipeline/cgroup_targets.h"
 #include "pipeline/stack_resolver.h"
 #include "profile/profile.h"
 
 namespace pyebpf::pipeline {
 
 struct RecorderOptions {
-    std::vector<uint32_t> pids;        // empty with an empty command: the whole machine
+    // Without pids, cgroups and a command: the whole machine.
+    std::vector<uint32_t> pids;
     std::vector<std::string> command;  // started by the recorder
+    CgroupTargetOptions cgroups;       // with pids: these are the containers' own
     bool follow_children = true;
     const events::EventSource* source = &events::sources().front();  // cpu-clock
     uint64_t frequency_hz = 99;
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;
+    bool runtime_sockets = false;       // ask container engines for names (process/containers.h)
     bool accept_kernel_hazard = false;  // see sys/kernel_hazard.h
     bool embed_source = false;          // take the source files of Python functions along
 };
@@ -49,7 +53,7 @@ class Recorder {
   public:
     // Everything that can fail for lack of rights or features fails here, before anything is
     // sampled. The recording goes to `sink`, which must outlive the recorder.
-    [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const RecorderOptions& options,
+    [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const RecorderOptions& requested,
                                                                 Sink& sink);
     ~Recorder();
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sys/cgroups.h"
+
 namespace pyebpf::process {
 
 namespace {
@@ -40,13 +42,8 @@ void ProcessTable::apply(const sys::ProcessEvent& event) {
             Instance from;
             if (parent.valid()) from = instance(parent);
             end(event.pid, event.time_ns);  // its exit was lost
-            const InstanceId child = start(event.pid, event.parent_pid, event.time_ns, from.name);
-            {
-                const std::scoped_lock lock(mutex_);
-                instances_[child.value].command = from.command;
-                instances_[child.value].executable = from.executable;
-                instances_[child.value].mappings = std::move(from.mappings);
-            }
+            const InstanceId child = start(event.pid, event.parent_pid, event.time_ns, from.name,
+                                           parent.valid() ? &from : nullptr);
             observer_.started(child);
             if (parent.valid()) observer_.forked(parent, child);
             return;
@@ -91,19 +88,56 @@ void ProcessTable::apply(const sys::ProcessEvent& event) {
 }
 
 InstanceId ProcessTable::start(uint32_t pid, uint32_t parent_pid, uint64_t time_ns,
-                               std::string name) {
+                               std::string name, const Instance* from) {
     Instance instance;
+    if (from != nullptr) {
+        instance.command = from->command;
+        instance.executable = from->executable;
+        instance.mappings = from->mappings;
+        instance.membership = from->membership;
+    } else {
+        instance.command = sys::command_line(pid);
+        instance.executable = sys::executable_path(pid);
+        if (containers_ != nullptr) {
+            instance.membership = containers_->of_process(pid);
+            instance.namespace_pid = sys::namespace_pid(pid);
+        }
+    }
     instance.pid = pid;
     instance.parent_pid = parent_pid;
     instance.start_ns = time_ns;
     instance.name = std::move(name);
-    instance.command = sys::command_line(pid);
-    instance.executable = sys::executable_path(pid);
     const std::scoped_lock lock(mutex_);
     instance.id = InstanceId{static_cast<uint32_t>(instances_.size())};
     by_pid_[pid].push_back(instance.id);
     instances_.push_back(std::move(instance));
     return instances_.back().id;
+}
+
+void ProcessTable::sampled(InstanceId id, uint64_t cgroup_id) {
+    if (containers_ == nullptr) return;
+    uint32_t pid = 0;
+    bool is_alive = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        Instance& instance = instances_[id.value];
+        if (instance.sampled_cgroup_id == cgroup_id) return;
+        instance.sampled_cgroup_id = cgroup_id;
+        const bool is_known = instance.membership && instance.membership->cgroup_id == cgroup_id;
+        if (is_known && instance.namespace_pid != 0) return;
+        pid = instance.pid;
+        is_alive = instance.end_ns == UINT64_MAX;
+    }
+    std::shared_ptr<const Membership> membership;
+    uint32_t namespace_pid = 0;
+    if (is_alive) {
+        membership = containers_->of_process(pid);
+        namespace_pid = sys::namespace_pid(pid);
+    }
+    if (!membership) membership = containers_->of_cgroup(cgroup_id);
+    const std::scoped_lock lock(mutex_);
+    if (membership) instances_[id.value].membership = std::move(membership);
+    if (namespace_pid != 0) instances_[id.value].namespace_pid = namespace_pid;
 }
 
 void ProcessTable::end(uint32_t pid, uint64_t time_ns) {
@@ -185,6 +219,11 @@ std::vector<Mapping> ProcessTable::mappings(InstanceId id) const {
 uint32_t ProcessTable::pid(InstanceId id) const {
     const std::scoped_lock lock(mutex_);
     return instances_[id.value].pid;
+}
+
+std::shared_ptr<const Membership> ProcessTable::membership(InstanceId id) const {
+    const std::scoped_lock lock(mutex_);
+    return instances_[id.value].membership;
 }
 
 bool ProcessTable::alive(InstanceId id) const {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "process/containers.h"
 #include "sys/perf_event.h"
 #include "sys/proc.h"
 
@@ -60,6 +61,9 @@ struct Instance {
     std::string name;     // comm
     std::string command;  // command line; empty if the process was gone before it could be read
     std::string executable;
+    uint32_t namespace_pid = 0;                    // in its own pid namespace; 0: not known
+    std::shared_ptr<const Membership> membership;  // null: not known
+    uint64_t sampled_cgroup_id = 0;                // that of its last sample, as the kernel sees it
     std::vector<Mapping> mappings;  // executable ones, sorted by start, not overlapping
 };
 
@@ -79,12 +83,17 @@ class ProcessObserver {
 
 class ProcessTable {
   public:
-    explicit ProcessTable(ProcessObserver& observer) : observer_(observer) {}
+    // containers: null if nobody asks for them; lives longer than this.
+    explicit ProcessTable(ProcessObserver& observer, Containers* containers = nullptr)
+        : observer_(observer), containers_(containers) {}
 
     // Takes in the processes that run now. Call after the event rings are open, so that nothing
     // falls between.
     void scan();
     void apply(const sys::ProcessEvent& event);
+    // The instance was sampled in this cgroup: it may have moved since it started, and a forked
+    // child is not asked for its pid before.
+    void sampled(InstanceId id, uint64_t cgroup_id);
 
     // The instance of a pid at a time; the nearest one if none covers it (events of different CPUs
     // may cross by microseconds).
@@ -93,6 +102,7 @@ class ProcessTable {
     [[nodiscard]] std::optional<Mapping> mapping_at(InstanceId id, uint64_t address) const;
     [[nodiscard]] std::vector<Mapping> mappings(InstanceId id) const;
     [[nodiscard]] uint32_t pid(InstanceId id) const;
+    [[nodiscard]] std::shared_ptr<const Membership> membership(InstanceId id) const;
     [[nodiscard]] bool alive(InstanceId id) const;
     [[nodiscard]] std::vector<InstanceId> live_instances() const;
     [[nodiscard]] size_t size() const;
@@ -101,7 +111,9 @@ class ProcessTable {
     void forget_mappings(InstanceId id);
 
   private:
-    InstanceId start(uint32_t pid, uint32_t parent_pid, uint64_t time_ns, std::string name);
+    // `from`: the parent at a fork, whose facts the child has.
+    InstanceId start(uint32_t pid, uint32_t parent_pid, uint64_t time_ns, std::string name,
+                     const Instance* from = nullptr);
     void end(uint32_t pid, uint64_t time_ns);
     void map(InstanceId id, Mapping mapping);
     void take_in(uint32_t pid);
@@ -109,6 +121,7 @@ class ProcessTable {
     std::shared_ptr<const FileKey> intern(FileKey key);
 
     ProcessObserver& observer_;
+    Containers* containers_;
     mutable std::mutex mutex_;  // guards what follows
     std::deque<Instance> instances_;
     std::unordered_map<uint32_t, std::vector<InstanceId>> by_pid_;  // oldest first

@@ -64,14 +64,14 @@ std::vector<uint32_t> numeric_entries(const std::string& directory) {
     return result;
 }
 
-std::string read_link(const std::string& path) {
+}  // namespace
+
+std::string link_target(const std::string& path) {
     std::string target(4096, '\0');
     const ssize_t length = readlink(path.c_str(), target.data(), target.size());
     target.resize(length > 0 ? static_cast<size_t>(length) : 0);
     return target;
 }
-
-}  // namespace
 
 std::vector<ProcMapping> parse_maps(std::string_view text) {
     std::vector<ProcMapping> result;
@@ -106,6 +106,8 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
         std::from_chars(word.data(), word.data() + word.size(), number);
         if (field == 4) stat.parent = static_cast<uint32_t>(number);
         if (field == 9) stat.is_kernel_thread = (number & 0x00200000) != 0;  // PF_KTHREAD
+        if (field == 14 || field == 15) stat.cpu_ticks += number;
+        if (field == 20) stat.threads = static_cast<uint32_t>(number);
         if (field == 22) stat.start_ticks = number;
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
@@ -139,7 +141,7 @@ std::string thread_name(uint32_t pid, uint32_t tid) {
 }
 
 std::string executable_path(uint32_t pid) {
-    return read_link(fmt::format("/proc/{}/exe", pid));
+    return link_target(fmt::format("/proc/{}/exe", pid));
 }
 
 // proc_stat(5): "cpu user nice system idle iowait irq softirq steal guest guest_nice"; guest times

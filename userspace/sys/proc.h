@@ -35,6 +35,8 @@ struct ProcStat {
     std::string name;
     uint32_t parent = 0;
     uint64_t start_ticks = 0;  // since boot, in sysconf(_SC_CLK_TCK)
+    uint64_t cpu_ticks = 0;    // user and system time of all its threads
+    uint32_t threads = 0;
     bool is_kernel_thread = false;
 };
 [[nodiscard]] std::optional<ProcStat> parse_stat(std::string_view text);
@@ -51,6 +53,9 @@ struct ProcStat {
 [[nodiscard]] std::optional<uint64_t> parse_busy_ns(std::string_view stat_text,
                                                     uint64_t ticks_per_second);
 [[nodiscard]] std::optional<uint64_t> busy_ns();
+
+// Of a symbolic link; "" if it is none. At most 4 KiB.
+[[nodiscard]] std::string link_target(const std::string& path);
 
 // The whole of a small file; nullopt if it cannot be read. At most max_bytes.
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path,
