@@ -18,6 +18,8 @@
 
 __u32 watched_cgroup_levels SEC(".data.watched_cgroup_levels");
 
+__u32 watched_cgroup_levels SEC(".data.watched_cgroup_levels");
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct sampler_config settings = {

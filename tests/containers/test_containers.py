@@ -90,7 +90,7 @@ class SideBySide(ContainerTestCase):
             self.assert_status(recording, 0)
             self.assert_only(recording, "py39", 3)
         with self.subTest("by a process id that it does not have"):
-            completed = run_pyebpf("record", "--container", "py39", "-p", 77, "-d", 1, "-o", "/dev/null")
+            completed = run_pyebpf("record", "--container", "py39", "-p", 77, "-d", 1, "-o", "/dev/null", "--format", "collapsed")
             self.assertEqual(completed.returncode, 1, completed.stderr)
             self.assertIn("no process 77", completed.stderr)
 
@@ -122,7 +122,7 @@ class SideBySide(ContainerTestCase):
             (["-a", "--container", "py39"], 2, ["more than one kind"]),
         ):
             with self.subTest(bad=arguments):
-                completed = run_pyebpf("record", *arguments, "-d", 1, "-o", "/dev/null")
+                completed = run_pyebpf("record", *arguments, "-d", 1, "-o", "/dev/null", "--format", "collapsed")
                 self.assertEqual(completed.returncode, status, completed.stderr)
                 for word in words:
                     self.assertIn(word, completed.stderr)
@@ -147,7 +147,7 @@ class Names(ContainerTestCase):
             for depth, path in enumerate(paths, 3):
                 stack.enter_context(self.engines.run_plain(path, "trixie", (3, 13), "recursion.py", FOREVER, depth)).wait_ready()
             with self.subTest("an id that could be several"):
-                completed = run_pyebpf("record", "--container", "aaaa", "-d", 1, "-o", "/dev/null")
+                completed = run_pyebpf("record", "--container", "aaaa", "-d", 1, "-o", "/dev/null", "--format", "collapsed")
                 self.assertEqual(completed.returncode, 2, completed.stderr)
                 self.assertIn("the beginning of 2 container ids", completed.stderr)
             for option, value, depth in (
@@ -230,15 +230,17 @@ class Changes(ContainerTestCase):
         self.assert_status(recording, 0)
         self.assertEqual({entry["container"] for entry in recording.document["processes"]}, {"pyebpf-row.service"})
         self.assertGreater(len(recording.document["processes"]), 50, "later ones were not followed")
-        self.assertLessEqual(usage[1].descriptors, usage[0].descriptors + 8, "%s, then %s" % tuple(usage))
+        self.assertLessEqual(usage[1].descriptors, usage[0].descriptors, "%s, then %s" % tuple(usage))
         self.assertLessEqual(usage[1].watched, 2, "%s, then %s" % tuple(usage))
-        # Instances of processes are kept for the samples that are not taken in yet: some KiB each.
-        self.assertLessEqual(usage[1].resident_kib, usage[0].resident_kib + 16384, "%s, then %s" % tuple(usage))
+        # Less than 1 MiB a container, all processes that others start on the machine meanwhile included.
+        self.assertLessEqual(usage[1].resident_kib, usage[0].resident_kib + 50 * 1024, "%s, then %s" % tuple(usage))
 
 
 class Usage:
     def __init__(self, pid):
-        self.descriptors = len(os.listdir("/proc/%d/fd" % pid))
+        # Not the files of other programs of the machine: those are opened as they appear.
+        targets = [os.readlink(path) for path in glob.glob("/proc/%d/fd/*" % pid)]
+        self.descriptors = len([one for one in targets if "/rootfs/bullseye/" in one or not one.startswith("/")])
         with open("/proc/%d/status" % pid, encoding="utf-8") as stream:
             self.resident_kib = next(int(line.split()[1]) for line in stream if line.startswith("VmRSS:"))
         self.watched = len(entries_of_map(pid, "watched_cgroups"))
