@@ -13,9 +13,9 @@
  *                  bits 22-29 number of rows, bit 30 wide
  *
  * A narrow row is one 16-bit unit: pc & 255 in the high byte, rule number in the low byte. A wide
- * row is two units: pc & 255, rule. Rows are sorted by pc; the first row of a page has pc & 255 ==
- * 0 (it repeats the rule in force), so no look-back is needed. The row in force at a pc is the last
- * one that is not above it. Rule 0 of every table is "no unwind information here".
+ * row is two units: pc & 255, rule. Rows are sorted by pc. The first row of a page is in force from
+ * its start, whatever its pc says: it may be the last row of a page before. The row in force at a
+ * pc is the last one that is not above it. Rule 0 of every table is "no unwind information here".
  *
  * A table is stored in a slab, an array of 32-bit words: its index at index_base, its rows at
  * rows_base (two units a word, low half first), its rules at rules_base (two words each).

@@ -136,6 +136,7 @@ UnwindTable UnwindPages::pack_table(uint64_t first, uint64_t end) const {
     }
 
     table.index.reserve(end - first);
+    bool was_wide = false;  // the page whose rows were added last
     for (uint64_t page = first; page < end; ++page) {
         const auto rows = rows_of(page);
         if (rows.size() == 1) {
@@ -145,10 +146,18 @@ UnwindTable UnwindPages::pack_table(uint64_t first, uint64_t end) const {
         const bool is_wide = std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
             return final_number[row.rule] > kMaxNarrowRule;
         });
-        const auto first_unit = static_cast<uint32_t>(table.rows.size()) & UNWIND_INDEX_ROW_MASK;
+        // The rule at the start of a page is mostly that of the last row before, which stands for
+        // it.
+        const bool shares_row =
+            !table.rows.empty() && is_wide == was_wide &&
+            (is_wide ? table.rows.back() : table.rows.back() & 0xff) == final_number[rows[0].rule];
+        const size_t shared_units = shares_row ? (is_wide ? 2 : 1) : 0;
+        was_wide = is_wide;
+        const auto first_unit =
+            static_cast<uint32_t>(table.rows.size() - shared_units) & UNWIND_INDEX_ROW_MASK;
         const auto count = static_cast<uint32_t>(rows.size()) << UNWIND_INDEX_COUNT_SHIFT;
         table.index.push_back((is_wide ? UNWIND_INDEX_WIDE : 0) | count | first_unit);
-        for (const Row& row : rows) {
+        for (const Row& row : rows.subspan(shares_row ? 1 : 0)) {
             if (is_wide) {
                 table.rows.push_back(row.low);
                 table.rows.push_back(final_number[row.rule]);

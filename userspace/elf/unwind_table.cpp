@@ -165,13 +165,13 @@ std::optional<unwind_rule> UnwindTable::lookup(StatedAddress pc) const {
     const uint32_t count = word >> UNWIND_INDEX_COUNT_SHIFT & UNWIND_INDEX_COUNT_MASK;
     const uint32_t first = word & UNWIND_INDEX_ROW_MASK;
     const uint64_t low = pc.value & (kPageBytes - 1);
-    uint16_t in_force = 0;
-    for (uint32_t row = 0; row < count; ++row) {
-        const uint16_t unit = rows[first + row * (is_wide ? 2 : 1)];
+    uint32_t in_force = 0;
+    while (in_force + 1 < count) {
+        const uint16_t unit = rows[first + (in_force + 1) * (is_wide ? 2 : 1)];
         if ((is_wide ? unit : unit >> 8) > low) break;
-        in_force = is_wide ? rows[first + row * 2 + 1] : unit & 0xff;
+        ++in_force;
     }
-    return rules[in_force];
+    return rules[is_wide ? rows[first + in_force * 2 + 1] : rows[first + in_force] & 0xff];
 }
 
 }  // namespace pyebpf::elf

@@ -63,6 +63,29 @@ TEST(UnwindPages, ANarrowRowHoldsThePlaceAboveTheRule) {
     EXPECT_EQ(tables[0].rows, rows);
 }
 
+TEST(UnwindPages, ThePageAfterBeginsWithTheLastRowOfThePageBefore) {
+    UnwindPages pages({kCode}, {kCode + 0x400});
+    std::map<uint64_t, int32_t> set = {{kCode + 0x12, 8}, {kCode + 0x305, 16}};
+    set_all(pages, set);
+    const auto tables = std::move(pages).pack(UNWIND_SLAB_WORDS);
+    const std::vector<uint32_t> index = {2U << UNWIND_INDEX_COUNT_SHIFT, UNWIND_INDEX_SINGLE | 1,
+                                         UNWIND_INDEX_SINGLE | 1,
+                                         2U << UNWIND_INDEX_COUNT_SHIFT | 1};
+    const std::vector<uint16_t> rows = {0x0000, 0x1201, 0x0502};
+    EXPECT_EQ(tables[0].index, index);
+    EXPECT_EQ(tables[0].rows, rows);
+    expect_same(tables, set, kCode + 0x400);
+}
+
+TEST(UnwindPages, APageThatBeginsWithAnotherRuleHasARowForIt) {
+    UnwindPages pages({kCode}, {kCode + 0x200});
+    std::map<uint64_t, int32_t> set = {{kCode + 0x12, 8}, {kCode + 0x100, 16}, {kCode + 0x180, 8}};
+    set_all(pages, set);
+    const auto tables = std::move(pages).pack(UNWIND_SLAB_WORDS);
+    EXPECT_EQ(tables[0].rows.size(), 4U);
+    expect_same(tables, set, kCode + 0x200);
+}
+
 TEST(UnwindPages, EqualNeighborsAndEmptyRowsAreMerged) {
     UnwindPages pages({kCode}, {kCode + 0x100});
     const std::map<uint64_t, int32_t> set = {{kCode, 8}, {kCode + 4, 16}, {kCode + 9, 16}};
