@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""callbacks.py SECONDS: C code between two Python functions: sorted(key=), map(), lru_cache, a comprehension, ctypes' qsort.
+"""callbacks.py SECONDS: C code between two Python functions: sorted(key=), map(), lru_cache, regular expressions, pickling, ctypes.
 
 Each way in has its own caller (by_...) and callee (..._callback), and the callee spends the time in work().
 """
+import re
+
 from common import clock, ready, report, seconds_argument
 
 try:
     import ctypes
 except ImportError:
     ctypes = None
+try:
+    import cPickle as pickle
+except ImportError:  # 3
+    import pickle
 try:
     from functools import lru_cache
 except ImportError:  # 2.7
@@ -35,6 +41,29 @@ def map_callback(value):
 
 def by_map():
     return list(map(map_callback, range(40)))
+
+
+WORD = re.compile("[a-z]+")
+
+
+def regex_callback(match):
+    return str(work(match.start()))
+
+
+def by_regex():
+    return WORD.sub(regex_callback, "some words to be found " * 8)
+
+
+def pickle_callback(self):
+    return (work, (work(1),))
+
+
+class Pickled(object):
+    __reduce__ = pickle_callback
+
+
+def by_pickle():
+    return pickle.dumps([Pickled() for _ in range(40)], 2)
 
 
 if lru_cache:
@@ -72,7 +101,7 @@ if ctypes:
 
 
 def main():
-    ways = [by_sort, by_map, by_comprehension]
+    ways = [by_sort, by_map, by_comprehension, by_regex, by_pickle]
     if lru_cache:
         ways.append(by_cache)
     if ctypes:

@@ -113,7 +113,7 @@ class Kinds(EachInterpreter):
                     self.assertEqual(stack.names, ["<module>", "main", "walk"] + ["tree"] * 6 + ["visit"])
 
     def test_callbacks_out_of_c_code(self):
-        for run in self.run_each("callbacks.py", SECONDS):
+        for run in self.run_each("callbacks.py", 2 * SECONDS):
             with self.of(run):
                 for way in run.report["ways"]:
                     callback = way[len("by_") :] + "_callback"
@@ -126,18 +126,15 @@ class Kinds(EachInterpreter):
     def test_c_frames_stand_between_caller_and_callback(self):
         """True order: what calls back (the interpreter's sort, libc's qsort) is above its caller and below its callee.
 
-        A native stack may end early, which is counted, while the table of a library is not there yet: those that reach the start
-        of the program are looked at. Debian's interpreters have no symbols, so their sort() has no name.
+        Debian's interpreters have no symbols, so their sort() has no name.
         """
         callers_back = {"by_sort": r"python", "by_ctypes": r"libc[.-]"}
-        for run in self.run_each("callbacks.py", SECONDS, options=["--native=all"]):
+        for run in self.run_each("callbacks.py", 2 * SECONDS, options=["--native=all"]):
             with self.of(run):
                 for way in callers_back.keys() & set(run.report["ways"]):
                     stacks = run.stacks.having(way, way[len("by_") :] + "_callback", "work")
                     self.assert_enough(stacks, 10, way)
-                    whole = stacks.where(lambda stack: stack.frames[0].kind == "native")
-                    self.assertGreaterEqual(whole.count, stacks.count // 2, stacks.describe(5))
-                    wrong = whole.where(lambda stack: not re.search(callers_back[way], between(stack, way)))
+                    wrong = stacks.where(lambda stack: not re.search(callers_back[way], between(stack, way)))
                     self.assertEqual(wrong.count, 0, wrong.describe(5))
 
     def test_class_members(self):
