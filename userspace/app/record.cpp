@@ -95,6 +95,7 @@ class RecordCommand : public Command {
     bool kernel_ = true;
     std::string native_ = "extensions";
     bool no_native_ = false;
+    bool debuginfod_ = false;
     output::FormatOptions format_options_;
     bool accept_kernel_hazard_ = false;
     bool embed_source_ = false;
@@ -156,6 +157,8 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         ->type_name("WHICH")
         ->capture_default_str();
     record->add_flag("--no-native", no_native_, "As --native=none");
+    record->add_flag("--debuginfod", debuginfod_,
+                     "Fetch debug files that are not here from the servers in DEBUGINFOD_URLS");
     record->add_flag("--per-process", format_options_.per_process, "Processes as root frames");
     record->add_flag("--per-thread", format_options_.per_thread, "Threads as root frames");
     record->add_flag("--lines", format_options_.current_lines,
@@ -223,6 +226,11 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     } else {
         return fail(fmt::format("--native={} is not known", which), "give all, extensions or none",
                     kExitUsage);
+    }
+    if (debuginfod_) {
+        auto debuginfod = symbolize::Debuginfod::open();
+        if (!debuginfod) return tl::unexpected(debuginfod.error());
+        options.debuginfod = std::move(*debuginfod);
     }
     return options;
 }

@@ -32,8 +32,9 @@ struct RecorderOptions {
     uint64_t frequency_hz = 99;
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;
-    bool accept_kernel_hazard = false;  // see sys/kernel_hazard.h
-    bool embed_source = false;          // take the source files of Python functions along
+    std::shared_ptr<symbolize::Debuginfod> debuginfod;  // null: no server is asked for debug files
+    bool accept_kernel_hazard = false;                  // see sys/kernel_hazard.h
+    bool embed_source = false;  // take the source files of Python functions along
 };
 
 // What a status line shows.
