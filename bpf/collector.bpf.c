@@ -506,8 +506,7 @@ __noinline int walk_user_stacks(void)
     if (!scratch)
         return 0;
     start_native_walk(&scratch->native, !(scratch->sample.flags & SAMPLE_FLAG_IN_SYSCALL),
-                      scratch->sample.space.generation,
-                      scratch->process.ranges_version);
+                      scratch->sample.space.generation, scratch->process.ranges_version);
     if (settings.take_native)
         walk_native(scratch);
     if (settings.take_python)
