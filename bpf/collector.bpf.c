@@ -121,17 +121,18 @@ __noinline int start_python(void)
 __noinline int walk_native_frames(void)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
+    struct rule_cache *cache = SCRATCH(rule_cache);
     struct native_frame *out;
     __u32 start;
 
-    if (!scratch)
+    if (!scratch || !cache)
         return 0;
     start = scratch->native.frames;
     if (start > MAX_NATIVE_FRAMES - NATIVE_FRAMES_PER_CALL)
         return 0;
     out = &scratch->native_frames[start];
     for (int i = 0; i < NATIVE_FRAMES_PER_CALL; i++)
-        if (!native_step(&scratch->native, scratch->process.ranges_first,
+        if (!native_step(&scratch->native, cache, scratch->process.ranges_first,
                          scratch->process.ranges_count, &out[i]))
             return 0;
     return 1;
@@ -248,7 +249,7 @@ __noinline int walk_user_stacks(void)
     if (!scratch)
         return 0;
     start_native_walk(&scratch->native, !(scratch->sample.flags & SAMPLE_FLAG_IN_SYSCALL),
-                      scratch->sample.space.generation);
+                      scratch->sample.space.generation, scratch->process.ranges_version);
     if (settings.take_native)
         walk_native(scratch);
     if (settings.take_python)

@@ -5,9 +5,11 @@
 
 #include "bpf/platform.bpf.h"
 
+#define GOLDEN_RATIO 0x9e3779b97f4a7c15ull /* 2^64 / 1.618...: spreads multiples evenly */
+
 static __always_inline __u64 hash_step(__u64 hash, __u64 value)
 {
-    return (((hash << 23) | (hash >> 41)) ^ value) * 0x9e3779b97f4a7c15ull;
+    return (((hash << 23) | (hash >> 41)) ^ value) * GOLDEN_RATIO;
 }
 
 /* Spreads the entropy of the high bits before any bit is used as an index. Never 0, which means "no

@@ -10,7 +10,9 @@
  * pointer if rbp looks like one; such frames are marked as guesses. Registers other than rsp and
  * rbp are known at the leaf only, which is where compilers use them.
  *
- * The stack is read in windows of 2 KiB: one read serves many frames.
+ * The stack is read in windows of 2 KiB: one read serves many frames. The rules of the last pcs are
+ * kept per CPU: at low rates all memory that a look-up touches is cold, and the cache touches one
+ * line of it.
  */
 #pragma once
 
@@ -80,9 +82,11 @@ static __always_inline const __u32 *unwind_slab_words(__u32 slab)
 #endif
 
 /* Makes the walk begin at walk->registers. exact: ip is the instruction itself, and all registers
- * are the program's. */
-static __always_inline void start_native_walk(struct native_walk *walk, int exact, __u64 seed)
+ * are the program's. ranges_version: of the process (struct process_entry). */
+static __always_inline void start_native_walk(struct native_walk *walk, int exact, __u64 seed,
+                                              __u32 ranges_version)
 {
+    walk->cache_key = ranges_version * GOLDEN_RATIO;
     walk->ip = walk->registers.ip;
     walk->sp = walk->registers.sp;
     walk->bp = walk->registers.bp;
@@ -236,18 +240,32 @@ static __always_inline int native_end(struct native_walk *walk, enum native_outc
     return 0;
 }
 
-/* Leaves the rule for the frame in walk->rule; if there is none, walk->no_rule says why. */
-static __always_inline void find_rule(struct native_walk *walk, __u32 ranges_first,
-                                      __u32 ranges_count)
+/*
+ * Leaves the rule for the frame in walk->rule; if there is none, walk->no_rule says why. The cache
+ * is keyed by the version of the ranges: what was cached for another process, or before this one
+ * mapped something, is not found.
+ */
+static __always_inline void find_rule(struct native_walk *walk, struct rule_cache *cache,
+                                      __u32 ranges_first, __u32 ranges_count)
 {
     __u64 ip = walk->exact ? walk->ip : walk->ip - 1;
+    __u64 key = ip ^ walk->cache_key;
+    struct cached_rule *cached = &cache->rules[(key * GOLDEN_RATIO) >> (64 - RULE_CACHE_BITS)];
 
+    if (cached->key == key && cached->rule.cfa_kind != CFA_NONE) {
+        walk->rule = cached->rule;
+        return;
+    }
     *(__u64 *)&walk->rule = 0;
     walk->no_rule = NATIVE_NO_MAPPING;
     if (!find_code_range(walk, ip, ranges_first, ranges_count))
         return;
     walk->no_rule = walk->range.kind == RANGE_TABLE ? NATIVE_NO_ROW : NATIVE_NO_TABLE;
     find_unwind_rule(walk, ip);
+    if (walk->rule.cfa_kind == CFA_NONE)
+        return;
+    cached->key = key;
+    cached->rule = walk->rule;
 }
 
 /* Computes walk->cfa. Returns 0 when the walk has ended. */
@@ -353,19 +371,23 @@ static __always_inline int read_caller(struct native_walk *walk)
  * All state is in memory, and barriers make the compiler reload it: what the verifier does not know
  * cannot multiply its states.
  */
-static __always_inline int native_step(struct native_walk *walk, __u32 ranges_first,
-                                       __u32 ranges_count, struct native_frame *out)
+static __always_inline int native_step(struct native_walk *walk, struct rule_cache *cache,
+                                       __u32 ranges_first, __u32 ranges_count,
+                                       struct native_frame *out)
 {
     barrier();
     out->pc = walk->ip;
     out->cfa = walk->exact ? NATIVE_PC_EXACT : 0;
     walk->frames++;
     walk->hash = hash_step(walk->hash, walk->ip);
-    find_rule(walk, ranges_first, ranges_count);
+    find_rule(walk, cache, ranges_first, ranges_count);
     barrier();
-    if (walk->rule.cfa_kind == CFA_SIGNAL)
-        return cross_signal_frame(
-            walk); /* no body to match: the interrupted frame may be on another stack */
+    if (walk->rule.cfa_kind == CFA_SIGNAL) {
+        /* Nothing called it: the return address that led here is its first instruction. No body to
+         * match: the interrupted frame may be on another stack. */
+        out->cfa |= NATIVE_PC_EXACT;
+        return cross_signal_frame(walk);
+    }
     if (!find_cfa(walk, out))
         return 0;
     barrier();

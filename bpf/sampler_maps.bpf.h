@@ -17,6 +17,13 @@ struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
+    __type(value, struct rule_cache);
+} rule_cache SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
     __type(value, struct python_scratch);
 } python_scratch SEC(".maps");
 

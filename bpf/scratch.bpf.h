@@ -43,6 +43,7 @@ struct native_walk {
     __u32 outcome; /* enum native_outcome, NATIVE_NOT_TAKEN while walking */
     __u32 at_leaf; /* all registers are known */
     __u64 hash;
+    __u64 cache_key;   /* of the process's code ranges, as they are now */
     __u32 range_index; /* the range of the last lookup: a hit saves the search */
     __u32 range_valid;
     __u64 range_start, range_end;
@@ -50,6 +51,16 @@ struct native_walk {
     struct unwind_rule rule;
     struct user_registers registers;
     struct native_window window;
+};
+
+/* Rules by address; direct-mapped. As large as a per-CPU value may be. */
+#define RULE_CACHE_BITS 11
+struct cached_rule {
+    __u64 key; /* address and version of the code ranges */
+    struct unwind_rule rule;
+};
+struct rule_cache {
+    struct cached_rule rules[1 << RULE_CACHE_BITS];
 };
 
 #define USER_ADDRESS_MAX (1ull << 47)

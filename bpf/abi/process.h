@@ -10,8 +10,8 @@ struct process_entry {
     struct python_process python; /* python.layout == NO_PYTHON_LAYOUT: no runtime found */
     uint32_t ranges_first;        /* index of its first code_range */
     uint32_t ranges_count;
-    uint32_t flags; /* enum process_flag */
-    uint32_t reserved;
+    uint32_t flags;          /* enum process_flag */
+    uint32_t ranges_version; /* another one whenever what an address means has changed */
 };
 #define NO_PYTHON_LAYOUT 0xffffffffu
 ABI_ASSERT(sizeof(struct process_entry) == 80, "process_entry");

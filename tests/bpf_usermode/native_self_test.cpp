@@ -199,7 +199,7 @@ TEST(OwnStack, ReachesWhatASignalInterrupted) {
     EXPECT_EQ(stack.outcome, NATIVE_COMPLETE);
     // take_stack, the handler, the restorer (without a CFA), and what was interrupted (exact).
     ASSERT_GT(stack.frames, 8u);
-    EXPECT_EQ(stack.list[2].cfa, 0u);
+    EXPECT_EQ(stack.list[2].cfa, NATIVE_PC_EXACT);
     EXPECT_EQ(stack.list[3].cfa & NATIVE_CFA_FLAGS, NATIVE_PC_EXACT);
     const auto& pcs = taken.unwound.pcs;
     for (uint32_t i = 1; i + 1 < stack.frames; ++i) {

@@ -112,6 +112,25 @@ TEST_F(NativeWalk, FollowsTheStackPointer) {
     EXPECT_EQ(flags(1), 0u);
 }
 
+TEST_F(NativeWalk, RemembersRulesUntilTheRangesChange) {
+    set_rule(1, from_rsp(8));
+    start(inside(1), kStack + 0x100);
+    put(kStack + 0x100, inside(0));
+    put(kStack + 0x110, inside(0));
+    thread_.ranges_version = 1;
+    EXPECT_EQ(walk().outcome, NATIVE_COMPLETE);
+    EXPECT_EQ(cfa(0), kStack + 0x108);
+    rules_.clear();
+    set_rule(0, kEnd);
+    set_rule(1, from_rsp(0x18));  // another file at the same address
+    EXPECT_EQ(walk().outcome, NATIVE_COMPLETE);
+    EXPECT_EQ(cfa(0), kStack + 0x108) << "not looked up again";
+    thread_.ranges_version = 2;
+    EXPECT_EQ(walk().outcome, NATIVE_COMPLETE);
+    EXPECT_EQ(cfa(0), kStack + 0x118);
+    EXPECT_THAT(pcs(), ElementsAre(inside(1), inside(0)));
+}
+
 TEST_F(NativeWalk, FollowsTheFramePointer) {
     set_rule(1, from_rbp(16));
     set_rule(2, from_rbp(16));
@@ -226,7 +245,7 @@ TEST_F(NativeWalk, CrossesASignalFrame) {
     EXPECT_EQ(walk().outcome, NATIVE_COMPLETE);
     EXPECT_THAT(pcs(), ElementsAre(inside(1), function(2) + 1, function(5), inside(6), inside(0)));
     EXPECT_EQ(cfa(1), 0u);
-    EXPECT_EQ(flags(1), 0u);
+    EXPECT_EQ(flags(1), NATIVE_PC_EXACT) << "the restorer was not called: it has no call before it";
     EXPECT_EQ(flags(2), NATIVE_PC_EXACT);
     EXPECT_EQ(cfa(2), kStack + 0x4010);
     EXPECT_EQ(cfa(3), kStack + 0x5010);

@@ -48,12 +48,15 @@ enum code_definition define_python_code(const struct python_thread *thread, uint
 
 void walk_native_thread(const struct native_thread *thread, struct native_stack *stack)
 {
+    static struct rule_cache cache; /* outlives a walk, as in the kernel */
     struct native_walk walk = {.registers = thread->registers};
 
     memset(stack, 0, sizeof(*stack));
-    start_native_walk(&walk, thread->exact, 0);
+    if (!thread->ranges_version)
+        memset(&cache, 0, sizeof(cache));
+    start_native_walk(&walk, thread->exact, 0, thread->ranges_version);
     while (walk.frames < MAX_NATIVE_FRAMES)
-        if (!native_step(&walk, thread->ranges_first, thread->ranges_count, &stack->list[walk.frames]))
+        if (!native_step(&walk, &cache, thread->ranges_first, thread->ranges_count, &stack->list[walk.frames]))
             break;
     if (walk.outcome == NATIVE_NOT_TAKEN)
         walk.outcome = NATIVE_TRUNCATED;
@@ -65,7 +68,9 @@ void walk_native_thread(const struct native_thread *thread, struct native_stack 
 struct unwind_rule unwind_rule_at(uint64_t ip, uint32_t ranges_first, uint32_t ranges_count)
 {
     struct native_walk walk = {.ip = ip, .exact = 1};
+    static struct rule_cache cache;
 
-    find_rule(&walk, ranges_first, ranges_count);
+    memset(&cache, 0, sizeof(cache));
+    find_rule(&walk, &cache, ranges_first, ranges_count);
     return walk.rule;
 }

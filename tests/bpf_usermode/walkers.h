@@ -40,6 +40,7 @@ struct native_thread {
     uint32_t exact; /* as in start_native_walk() */
     uint32_t ranges_first;
     uint32_t ranges_count;
+    uint32_t ranges_version; /* 0: the rules that earlier walks found are forgotten before */
 };
 
 struct native_stack {

@@ -72,6 +72,44 @@ main()
 EXPECTED = ["<module>", "main"] + ["recurse"] * 11 + ["<lambda>", "work", None, "spin"]
 
 
+# 1,024 Python frames; every 20th is called by sorted(), so that some 400 native frames stand between them.
+DEEP_FRAMES = 1024
+DEEP_CPU_SECONDS = 1.5
+ENOUGH_DEEP_SAMPLES = 50
+ENOUGH_NATIVE_FRAMES = 300
+DEEP_PROGRAM = """\
+import sys
+import time
+
+sys.setrecursionlimit(5000)
+
+
+def spin():
+    total = 0
+    for i in range(20000):
+        total += i & 3
+    return total
+
+
+def descend(left):
+    if left == 0:
+        return spin()
+    if left % 20 == 0:
+        return sorted([left - 1], key=descend)
+    return descend(left - 1)
+
+
+def main():
+    end = time.process_time() + CPU_SECONDS
+    while time.process_time() < end:
+        descend(DEPTH)
+
+
+main()
+""".replace("CPU_SECONDS", str(DEEP_CPU_SECONDS)).replace("DEPTH", str(DEEP_FRAMES - 4))
+DEEP_EXPECTED = ["<module>", "main"] + ["descend"] * (DEEP_FRAMES - 3) + ["spin"]
+
+
 def default_pythons():
     pyenv = glob.glob(os.path.join(os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv")), "versions/3.*/bin/python"))
     pyenv.sort(key=lambda path: [int(part) for part in path.split("/")[-3].split(".") if part.isdigit()])
@@ -91,6 +129,11 @@ def python_names(frames):
     return names
 
 
+def native_frames(frames):
+    """How many frames are of native code in user space."""
+    return sum(1 for frame in frames if not frame.endswith("_[k]") and not python_names([frame]) and not frame.startswith("["))
+
+
 def is_as_expected(names):
     return len(names) == len(EXPECTED) and all(want in (None, name) for want, name in zip(EXPECTED, names))
 
@@ -104,33 +147,60 @@ class Checks:
         self.failed += not holds
 
 
-def profile(pyebpf, python, folder, checks):
-    print("%s:" % python, flush=True)
+def record(pyebpf, python, text, folder, checks, *options):
+    """[(frames root first, count)] of a program, and its statistics; None if it could not be recorded."""
     program = os.path.join(folder, "program.py")
     output, statistics = os.path.join(folder, "out.folded"), os.path.join(folder, "statistics.json")
     with open(program, "w", encoding="utf-8") as stream:
-        stream.write(PROGRAM)
-    command = [pyebpf, "record", "-F", str(FREQUENCY_HZ), "-o", output, "--stats", statistics, "--", python, "-S", program]
+        stream.write(text)
+    command = [pyebpf, "record", "-F", str(FREQUENCY_HZ), "-o", output, "--stats", statistics, *options, "--", python, "-S", program]
     completed = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_SECONDS)
     checks.check(completed.returncode == 0, "record exits with 0 (%d)" % completed.returncode)
     if completed.returncode != 0 or not os.path.exists(output):
         print(completed.stderr[-4000:], flush=True)
+        return None
+    with open(output, encoding="utf-8") as stream:
+        lines = [line.rsplit(" ", 1) for line in stream]
+    with open(statistics, encoding="utf-8") as stream:
+        counted = json.load(stream)["statistics"]
+    return [(text.split(";"), int(count)) for text, count in lines], counted
+
+
+def profile_deep(pyebpf, python, folder, checks):
+    print("%s, %d Python frames mixed with native ones:" % (python, DEEP_FRAMES), flush=True)
+    recorded = record(pyebpf, python, DEEP_PROGRAM, folder, checks, "--native=all")
+    if recorded is None:
         return
+    deep = [(frames, count) for frames, count in recorded[0] if "spin" in python_names(frames)]
+    busy = sum(count for _, count in deep)
+    right = sum(count for frames, count in deep if python_names(frames) == DEEP_EXPECTED)
+    mixed = sum(count for frames, count in deep if native_frames(frames) >= ENOUGH_NATIVE_FRAMES)
+    cut = sum(count for frames, count in deep if frames[0].startswith("[truncated"))
+    checks.check(busy >= ENOUGH_DEEP_SAMPLES, "at least %d samples in spin() (%d)" % (ENOUGH_DEEP_SAMPLES, busy))
+    checks.check(right >= NAMED_SHARE * busy, "%.1f %% of them have all %d Python frames" % (100 * right / max(busy, 1), DEEP_FRAMES))
+    checks.check(mixed >= NAMED_SHARE * busy, "%.1f %% of them have %d native frames" % (100 * mixed / max(busy, 1), ENOUGH_NATIVE_FRAMES))
+    checks.check(cut == 0, "none is truncated (%d)" % cut)
+
+
+def profile(pyebpf, python, folder, checks):
+    print("%s:" % python, flush=True)
+    recorded = record(pyebpf, python, PROGRAM, folder, checks)
+    if recorded is None:
+        return
+    stacks, counted = recorded
     total = named = in_a = in_b = 0
     odd = {}
-    with open(output, encoding="utf-8") as stream:
-        for line in stream:
-            text, count = line.rsplit(" ", 1)
-            names = python_names(text.split(";"))
-            total += int(count)
-            if "spin" not in names:
-                continue
-            if is_as_expected(names):
-                named += int(count)
-                in_a += int(count) * ("busy_a" in names)
-                in_b += int(count) * ("busy_b" in names)
-            else:
-                odd[text] = odd.get(text, 0) + int(count)
+    for frames, count in stacks:
+        text, names = ";".join(frames), python_names(frames)
+        total += int(count)
+        if "spin" not in names:
+            continue
+        if is_as_expected(names):
+            named += int(count)
+            in_a += int(count) * ("busy_a" in names)
+            in_b += int(count) * ("busy_b" in names)
+        else:
+            odd[text] = odd.get(text, 0) + int(count)
     busy = named + sum(odd.values())
     print("  samples %d: in spin() with the expected stack %d, with another %d" % (total, named, busy - named), end="")
     print(", elsewhere %d" % (total - busy))
@@ -142,8 +212,6 @@ def profile(pyebpf, python, folder, checks):
     checks.check(abs(share - SHARE_OF_A) <= SHARE_TOLERANCE, "share of busy_a %.3f (true %.3f)" % (share, SHARE_OF_A))
     # Start-up, imports and the calls around spin() are the rest: a process that is not seen as Python would be nothing else.
     checks.check(busy >= 0.5 * total, "share of spin() in all samples %.3f" % (busy / max(total, 1)))
-    with open(statistics, encoding="utf-8") as stream:
-        counted = json.load(stream)["statistics"]
     losses = {name: entry["value"] for name, entry in counted.items() if entry["loss"] and entry["value"]}
     lost = {name: value for name, value in losses.items() if name in ("ticks_lost", "stack_parts_missing")}
     print("  imperfections counted: %s" % (losses or "none"))
@@ -208,6 +276,7 @@ def main(arguments):
     for python in pythons:
         with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
             profile(pyebpf, python, folder, checks)
+            profile_deep(pyebpf, python, folder, checks)
     if pythons:
         with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
             profile_cgroup(pyebpf, pythons[0], folder, checks)

@@ -44,6 +44,12 @@ def is_named(function):
     return function is not None and not function.startswith("[unknown")
 
 
+def same_function(ours, theirs):
+    """gdb leaves return types out, and the parameters of functions that are no templates."""
+    ours = ours[len("auto ") :] if ours.startswith("auto ") else ours
+    return ours == theirs or ours.startswith(theirs + "(")
+
+
 def differences(ours, theirs):
     """Texts. A function without a symbol has no name here, and in gdb that of a symbol before it."""
     found = []
@@ -56,7 +62,7 @@ def differences(ours, theirs):
             continue
         if our_module != their_module:
             found.append("frame %d: module %s, gdb %s" % (index, our_module, their_module))
-        if is_named(our_name) and is_named(their_name) and our_name != their_name:
+        if is_named(our_name) and is_named(their_name) and not same_function(our_name, their_name):
             found.append("frame %d: %s, gdb %s" % (index, our_name, their_name))
     return found
 
@@ -67,7 +73,7 @@ class AgainstGdb(RootTestCase):
             ours, count, recording = our_frames(target.pid)
             theirs = gdb_frames(target.pid)
             text = "\n".join(map(str, differences(ours, theirs)))
-            self.assertEqual(text, "", "ours:\n%s\ngdb:\n%s" % ("\n".join(map(str, ours)), "\n".join(map(str, theirs))))
+            self.assertFalse(text, text + "\nours:\n%s\ngdb:\n%s" % ("\n".join(map(str, ours)), "\n".join(map(str, theirs))))
             self.assertGreaterEqual(count, ENOUGH)
             self.assertGreaterEqual(count, WHOLE_SHARE * recording.stacks.count, recording.stacks.describe(5))
             named = sum(1 for name, _ in ours if is_named(name))

@@ -13,7 +13,7 @@ frame = gdb.newest_frame()
 while frame is not None:
     if frame.type() == gdb.SIGTRAMP_FRAME:
         found.append(["<signal>", None])
-    else:
+    elif frame.type() != gdb.TAILCALL_FRAME:  # gdb's guess at a function that jumped on and left no frame
         # What is inlined has the pc of the function that it is in.
         module = gdb.solib_name(frame.pc()) or gdb.current_progspace().filename
         found.append([frame.name(), os.path.basename(os.path.realpath(module))])

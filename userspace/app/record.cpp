@@ -99,6 +99,7 @@ class RecordCommand : public Command {
     bool kernel_ = true;
     std::string native_ = "extensions";
     bool no_native_ = false;
+    bool debuginfod_ = false;
     output::FormatOptions format_options_;
     bool accept_kernel_hazard_ = false;
     bool embed_source_ = false;
@@ -174,6 +175,8 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         ->capture_default_str();
     record->add_flag("--no-native", no_native_, "As --native=none");
     add_format_options(*record, format_, format_options_);
+    record->add_flag("--debuginfod", debuginfod_,
+                     "Fetch debug files that are not here from the servers in DEBUGINFOD_URLS");
     record->add_flag("--embed-source", embed_source_,
                      "Take the source files of Python functions along");
     record->add_flag("--accept-kernel-hazard", accept_kernel_hazard_,
@@ -243,6 +246,11 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     } else {
         return fail(fmt::format("--native={} is not known", which), "give all, extensions or none",
                     kExitUsage);
+    }
+    if (debuginfod_) {
+        auto debuginfod = symbolize::Debuginfod::open();
+        if (!debuginfod) return tl::unexpected(debuginfod.error());
+        options.debuginfod = std::move(*debuginfod);
     }
     return options;
 }

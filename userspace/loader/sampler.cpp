@@ -106,6 +106,7 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
     raise_memlock_limit();
 
     std::unique_ptr<Sampler> sampler(new Sampler());
+    sampler->settings_ = options.settings;
     Kernel& kernel = *sampler->kernel_;
     kernel.skeleton = pyebpf_bpf__open();
     if (kernel.skeleton == nullptr) return tl::unexpected(load_error(errno));

@@ -49,6 +49,8 @@ class Sampler {
     Sampler(const Sampler&) = delete;
     Sampler& operator=(const Sampler&) = delete;
 
+    [[nodiscard]] const sampler_config& settings() const { return settings_; }
+
     // Fork, exec and exit keep the table of processes true. Attach before the first process is
     // published.
     [[nodiscard]] Result<void> attach_process_events();
@@ -95,6 +97,7 @@ class Sampler {
     Sampler();
     struct Kernel;  // libbpf's types
     std::unique_ptr<Kernel> kernel_;
+    sampler_config settings_{};
     std::vector<UniqueFd> events_;
     std::vector<std::unique_ptr<void, void (*)(void*)>> slab_mappings_;
     uint32_t layouts_ = 0;

@@ -78,6 +78,10 @@ void FileNames::find_debug_files(const std::string& path, const symbolize::Opene
 
 void FileNames::open() {
     is_open_ = true;
+    if (!debug_ && debuginfod_) {
+        debug_ = debuginfod_->find(file_->build_id());
+        if (debug_) shared_debug_ = debuginfod_->find(symbolize::shared_debug_file_id(*debug_));
+    }
     symbols_ = std::make_unique<symbolize::FileSymbols>(file_, debug_);
     lines_ = symbolize::DebugLines::open({file_, debug_, shared_debug_});
 }
@@ -197,7 +201,7 @@ FileNames* NativeNames::names_of(process::InstanceId instance, const process::Ma
         const FrameKind kind =
             binary.python.is_python ? FrameKind::kInterpreter : FrameKind::kNative;
         const std::string_view name = base_name(mapping.file->path);
-        names = std::make_unique<FileNames>(binary.elf, std::string(name), kind);
+        names = std::make_unique<FileNames>(binary.elf, std::string(name), kind, debuginfod_);
         profile_.modules.push_back({profile_.strings.intern(name),
                                     profile_.strings.intern(mapping.file->path),
                                     profile_.strings.intern(hex(binary.elf->build_id()))});

@@ -27,6 +27,7 @@
 #include "profile/profile.h"
 #include "symbolize/debug_file.h"
 #include "symbolize/debug_lines.h"
+#include "symbolize/debuginfod.h"
 #include "symbolize/file_symbols.h"
 
 namespace pyebpf::pipeline {
@@ -45,8 +46,13 @@ struct PlaceFacts {
 // thread.
 class FileNames {
   public:
-    FileNames(std::shared_ptr<const elf::ElfFile> file, std::string module, profile::FrameKind kind)
-        : file_(std::move(file)), module_(std::move(module)), kind_(kind) {}
+    // debuginfod: null if servers are not to be asked.
+    FileNames(std::shared_ptr<const elf::ElfFile> file, std::string module, profile::FrameKind kind,
+              std::shared_ptr<symbolize::Debuginfod> debuginfod)
+        : file_(std::move(file)),
+          module_(std::move(module)),
+          kind_(kind),
+          debuginfod_(std::move(debuginfod)) {}
 
     // path: where the target sees the file.
     void find_debug_files(const std::string& path, const symbolize::Opener& open);
@@ -65,6 +71,7 @@ class FileNames {
     std::shared_ptr<const elf::ElfFile> shared_debug_;
     std::string module_;
     profile::FrameKind kind_;
+    std::shared_ptr<symbolize::Debuginfod> debuginfod_;
     bool is_open_ = false;
     std::unique_ptr<symbolize::FileSymbols> symbols_;
     std::unique_ptr<symbolize::DebugLines> lines_;
@@ -73,8 +80,11 @@ class FileNames {
 class NativeNames {
   public:
     NativeNames(profile::Profile& profile, const process::ProcessTable& table,
-                process::BinaryCache& binaries)
-        : profile_(profile), table_(table), binaries_(binaries) {}
+                process::BinaryCache& binaries, std::shared_ptr<symbolize::Debuginfod> debuginfod)
+        : profile_(profile),
+          table_(table),
+          binaries_(binaries),
+          debuginfod_(std::move(debuginfod)) {}
 
     // address: of the instruction that is executed, so for a caller its return address - 1.
     [[nodiscard]] PlaceId locate(process::InstanceId instance, uint64_t address);
@@ -123,6 +133,7 @@ class NativeNames {
     profile::Profile& profile_;
     const process::ProcessTable& table_;
     process::BinaryCache& binaries_;
+    std::shared_ptr<symbolize::Debuginfod> debuginfod_;
     JitNames jit_;
     std::vector<Place> places_;
     std::unordered_map<Key, PlaceId, KeyHash> by_instance_;

@@ -133,15 +133,29 @@ ProcessPublisher::State* ProcessPublisher::find(uint32_t pid) {
 }
 
 void ProcessPublisher::watch(uint32_t pid, bool follow_children) {
-    const std::scoped_lock lock(mutex_);
-    auto& state = states_[pid];
-    if (!state) {
-        state = std::make_unique<State>();
-        state->pid = pid;
+    process::InstanceId id;
+    {
+        const std::scoped_lock lock(mutex_);
+        auto& state = states_[pid];
+        if (!state) {
+            state = std::make_unique<State>();
+            state->pid = pid;
+        }
+        state->entry.flags |= PROCESS_WATCHED;
+        if (follow_children) state->entry.flags |= PROCESS_FOLLOW;
+        publish(*state);
+        id = state->id;
     }
-    state->entry.flags |= PROCESS_WATCHED;
-    if (follow_children) state->entry.flags |= PROCESS_FOLLOW;
-    publish(*state);
+    if (!id.valid()) return;
+    for (const process::Mapping& mapping : table_->mappings(id)) mapped(id, mapping);
+}
+
+// Others are never sampled, and their files need not be read.
+bool ProcessPublisher::may_be_sampled(uint32_t pid) const {
+    if (sampler_.settings().target == TARGET_ALL) return true;
+    const std::scoped_lock lock(mutex_);
+    const auto found = states_.find(pid);
+    return found != states_.end() && (found->second->entry.flags & PROCESS_WATCHED) != 0;
 }
 
 void ProcessPublisher::started(process::InstanceId id) {
@@ -177,7 +191,7 @@ void ProcessPublisher::ended(process::InstanceId id) {
 
 void ProcessPublisher::mapped(process::InstanceId id, const process::Mapping& mapping) {
     const uint32_t pid = table_->pid(id);
-    if (mapping.file->inode == 0) return;
+    if (mapping.file->inode == 0 || !may_be_sampled(pid)) return;
     const auto binary = binaries_.get(pid, mapping);  // may read the file: not under the lock
     const std::scoped_lock lock(mutex_);
     State* state = find(pid);
@@ -378,6 +392,7 @@ void ProcessPublisher::update_ranges(State& state) {
     state.ranges = std::make_shared<RangeSpan>(*arena_, *first, ranges.size());
     state.entry.ranges_first = *first;
     state.entry.ranges_count = static_cast<uint32_t>(ranges.size());
+    state.entry.ranges_version = ++ranges_version_;
 }
 
 void ProcessPublisher::list_threads(process::InstanceId id) {

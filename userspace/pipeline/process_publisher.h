@@ -77,6 +77,7 @@ class ProcessPublisher : public process::ProcessObserver {
     struct State;
     class Slabs;
 
+    [[nodiscard]] bool may_be_sampled(uint32_t pid) const;
     void publish(State& state);
     void attach_runtime(State& state, const process::Mapping& mapping,
                         const process::Binary& binary);
@@ -97,6 +98,7 @@ class ProcessPublisher : public process::ProcessObserver {
     std::set<const elf::ElfFile*>
         sampled_;                   // programs with samples; kept alive by the binary cache
     std::set<std::string> warned_;  // files
+    uint32_t ranges_version_ = 0;   // of the list that was made last
     PublisherTotals totals_;
     std::unique_ptr<RangeArena> arena_;
     std::unique_ptr<Slabs> slabs_;

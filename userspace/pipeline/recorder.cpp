@@ -241,9 +241,9 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& requeste
     }
     parts.table = std::make_unique<process::ProcessTable>(*parts.publisher, parts.containers.get());
     parts.publisher->set_table(*parts.table);
-    parts.resolver =
-        std::make_unique<StackResolver>(parts.profile, parts.store, *parts.table, parts.binaries,
-                                        *parts.publisher, options.native_frames);
+    parts.resolver = std::make_unique<StackResolver>(parts.profile, parts.store, *parts.table,
+                                                     parts.binaries, *parts.publisher,
+                                                     options.native_frames, options.debuginfod);
     if (options.embed_source) parts.resolver->embed_sources();
     auto tracker = Tracker::open(*parts.table);
     if (!tracker) return tl::unexpected(tracker.error());

@@ -38,6 +38,7 @@ struct RecorderOptions {
     bool runtime_sockets = false;       // ask container engines for names (process/containers.h)
     bool accept_kernel_hazard = false;  // see sys/kernel_hazard.h
     bool embed_source = false;          // take the source files of Python functions along
+    std::shared_ptr<symbolize::Debuginfod> debuginfod;  // null: no server is asked for debug files
 };
 
 // What a status line shows.

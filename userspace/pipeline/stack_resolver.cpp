@@ -70,13 +70,14 @@ size_t StackResolver::StackKeyHash::operator()(const StackKey& key) const noexce
 
 StackResolver::StackResolver(profile::Profile& profile, StackStore& store,
                              const process::ProcessTable& table, process::BinaryCache& binaries,
-                             const ProcessPublisher& publisher, NativeFrames native_frames)
+                             const ProcessPublisher& publisher, NativeFrames native_frames,
+                             std::shared_ptr<symbolize::Debuginfod> debuginfod)
     : profile_(profile),
       store_(store),
       table_(table),
       publisher_(publisher),
       native_frames_(native_frames),
-      native_names_(profile, table, binaries) {}
+      native_names_(profile, table, binaries, std::move(debuginfod)) {}
 
 StackResolver::~StackResolver() = default;
 

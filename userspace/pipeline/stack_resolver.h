@@ -55,7 +55,7 @@ class StackResolver {
   public:
     StackResolver(profile::Profile& profile, StackStore& store, const process::ProcessTable& table,
                   process::BinaryCache& binaries, const ProcessPublisher& publisher,
-                  NativeFrames native_frames);
+                  NativeFrames native_frames, std::shared_ptr<symbolize::Debuginfod> debuginfod);
     ~StackResolver();
 
     // The stack of a sample of an instance.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 namespace pyebpf::symbolize {
@@ -69,6 +70,23 @@ bool belongs_to(const elf::ElfFile& candidate, const elf::ElfFile& file, uint32_
     return candidate.bytes().size() <= kMaxCrcBytes && debug_link_crc(candidate.bytes()) == crc;
 }
 
+struct SharedFile {
+    std::string name;
+    elf::BuildId id;
+};
+
+// What .gnu_debugaltlink says: a file name, a zero byte, the build id of the file.
+std::optional<SharedFile> shared_file_of(const elf::ElfFile& debug) {
+    const elf::Section* section = debug.section(".gnu_debugaltlink");
+    if (section == nullptr) return std::nullopt;
+    const std::span<const uint8_t> bytes = debug.section_bytes(*section);
+    const auto end = std::find(bytes.begin(), bytes.end(), 0);
+    if (end == bytes.begin() || end == bytes.end()) return std::nullopt;
+    SharedFile shared{std::string(bytes.begin(), end), elf::BuildId(end + 1, bytes.end())};
+    if (!has_usable_build_id(shared.id) || shared.name.size() > kMaxNameBytes) return std::nullopt;
+    return shared;
+}
+
 }  // namespace
 
 uint32_t debug_link_crc(std::span<const uint8_t> bytes) {
@@ -113,22 +131,20 @@ std::shared_ptr<const elf::ElfFile> find_debug_file(const elf::ElfFile& file,
 std::shared_ptr<const elf::ElfFile> find_shared_debug_file(const elf::ElfFile& debug,
                                                            const std::string& path,
                                                            const Opener& open) {
-    // .gnu_debugaltlink: a file name, a zero byte, the build id of the file.
-    const elf::Section* section = debug.section(".gnu_debugaltlink");
-    if (section == nullptr) return nullptr;
-    const std::span<const uint8_t> bytes = debug.section_bytes(*section);
-    const auto end = std::find(bytes.begin(), bytes.end(), 0);
-    if (end == bytes.begin() || end == bytes.end()) return nullptr;
-    const std::string name(bytes.begin(), end);
-    const elf::BuildId id(end + 1, bytes.end());
-    if (!has_usable_build_id(id) || name.size() > kMaxNameBytes) return nullptr;
-
+    const auto shared = shared_file_of(debug);
+    if (!shared) return nullptr;
+    const auto& [name, id] = *shared;
     const std::string beside = name.starts_with('/') ? name : folder_of(path) + "/" + name;
     for (const std::string& candidate : {build_id_path(id), beside}) {
         auto found = open_elf(candidate, open);
         if (found && found->build_id() == id) return found;
     }
     return nullptr;
+}
+
+elf::BuildId shared_debug_file_id(const elf::ElfFile& debug) {
+    const auto shared = shared_file_of(debug);
+    return shared ? shared->id : elf::BuildId{};
 }
 
 }  // namespace pyebpf::symbolize

@@ -39,6 +39,9 @@ using Opener = std::function<Result<UniqueFd>(const std::string& path)>;
                                                                          const std::string& path,
                                                                          const Opener& open);
 
+// The build id of that file; empty if there is none.
+[[nodiscard]] elf::BuildId shared_debug_file_id(const elf::ElfFile& debug);
+
 // The CRC of .gnu_debuglink: polynomial 0xedb88320, as in ISO 3309 and zlib.
 [[nodiscard]] uint32_t debug_link_crc(std::span<const uint8_t> bytes);
 
