@@ -13,18 +13,12 @@
 #include "bpf/definitions.bpf.h"
 #include "bpf/native.bpf.h"
 #include "bpf/python.bpf.h"
-#include "bpf/python_thread_state.bpf.h"
+#include "bpf/python_activity.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct sampler_config settings = {
     .take_kernel = 1, .take_native = 1, .take_python = 1};
-
-/* Records for user space (bpf/abi/record.h). Sized by user space before loading. */
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 8 << 20);
-} ring SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -85,12 +79,6 @@ __u8 code_lifetimes[1 << (LIFETIME_BLOCKS_BITS + LIFETIME_BLOCK_BITS)] SEC(".dat
 #define PYTHON_FRAMES_PER_CALL 32
 #endif
 
-static __always_inline __u64 wakeup_flag(void)
-{
-    return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
-                                                                               : BPF_RB_NO_WAKEUP;
-}
-
 static __always_inline int was_sent(const __u64 *table, __u64 hash)
 {
     return table[hash >> (64 - SENT_BITS)] == hash;
@@ -134,6 +122,8 @@ __noinline int start_python(void)
             by_list = *listed;
     }
     found = find_thread_state(state, process, layout, scratch->thread_pointer, by_list);
+    if (settings.classify_waits)
+        find_gil(&scratch->gil, found > 0 ? state : NULL, process, layout);
     if (found <= 0) {
         walk->outcome = found < 0 ? PYTHON_FAULT_THREAD_STATE : PYTHON_NO_THREAD_STATE;
         return 0;
@@ -144,6 +134,7 @@ __noinline int start_python(void)
         state->address != by_list)
         bpf_map_update_elem(&thread_states, &thread, &state->address, BPF_ANY);
 
+    scratch->sample.flags |= python_activity(state, process, layout);
     walk->layout = index;
     /* Where the native walk ended. With 3.10's boundary for every frame, 1,024 frames and the
      * boundaries that have a native frame fit. */
@@ -151,9 +142,6 @@ __noinline int start_python(void)
     if (!start_python_walk(walk, layout, state, scratch->native.registers.sp,
                            scratch->sample.space.generation))
         return 0;
-    if (layout->thread_state.holds_gil != LAYOUT_ABSENT &&
-        (__u32)thread_state_u64(state, layout->thread_state.holds_gil))
-        scratch->sample.flags |= SAMPLE_FLAG_HOLDS_GIL;
     return 1;
 }
 
@@ -506,7 +494,8 @@ __noinline int walk_user_stacks(void)
     return 0;
 }
 
-__noinline int send_sample(void)
+/* Gives the parts of the sample their hashes and sends those that are new. */
+__noinline int send_stacks(void)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct process_identity none = {};
@@ -540,9 +529,5 @@ __noinline int send_sample(void)
         else
             send_python_stack(scratch);
     }
-    if (bpf_ringbuf_output(&ring, sample, sizeof(*sample), wakeup_flag()))
-        count(COUNTER_TICKS_LOST);
-    else
-        count(COUNTER_TICKS_SAMPLED);
     return 0;
 }

@@ -21,5 +21,6 @@ class Command {
 
 std::unique_ptr<Command> make_record_command();
 std::unique_ptr<Command> make_doctor_command();
+std::unique_ptr<Command> make_events_command();
 
 }  // namespace pyebpf::app

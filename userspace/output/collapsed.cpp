@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "output/names.h"
+#include "output/thread_states.h"
 #include "output/ticks.h"
 
 namespace pyebpf::output {
@@ -140,7 +141,9 @@ class Folder {
         : profile_(profile), options_(options), frame_texts_(profile.frames.size()) {}
 
     void add(const profile::Sample& sample) {
-        const TextTree::Node root = root_of(sample.thread);
+        TextTree::Node root = root_of(sample.thread);
+        if (options_.per_state)
+            root = tree_.child(root, tree_.intern(fmt::format("[{}]", state_name(sample.state))));
         tree_.add(node_of(root, sample.stack), ticks(profile_, sample));
     }
     void write(Sink& sink) const { tree_.write(sink); }

@@ -20,6 +20,7 @@ namespace pyebpf::output {
 struct FormatOptions {
     bool per_process = false;    // processes as root frames
     bool per_thread = false;     // threads as frames below the processes, or as roots
+    bool per_state = false;      // what the thread was doing, below these, or as roots
     bool current_lines = false;  // the line that ran, not the first line of its function
 };
 

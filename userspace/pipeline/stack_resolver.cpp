@@ -108,7 +108,12 @@ ResolvedId StackResolver::resolve(const sample_record& sample, process::Instance
         levels.push_back({.frame = marker("[truncated: deeper Python frames]")});
     if (sample.native_outcome == NATIVE_TRUNCATED)
         levels.push_back({.frame = marker("[truncated: deeper native frames]")});
-    if (levels.empty()) levels.push_back({.frame = marker("[no stack]")});
+    if (levels.empty()) {
+        const bool began_earlier = (sample.flags & SAMPLE_FLAG_BEGAN_EARLIER) != 0;
+        complete = complete && !began_earlier;
+        levels.push_back({.frame = marker(began_earlier ? "[waiting since before the recording]"
+                                                        : "[no stack]")});
+    }
 
     const ResolvedId id{static_cast<uint32_t>(resolved_.size())};
     resolved_.push_back({.levels = std::move(levels)});
