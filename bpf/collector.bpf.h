@@ -164,12 +164,12 @@ static __always_inline void fill_head(struct sample_scratch *scratch, struct pro
 static __always_inline int is_kept(const struct sample_record *sample)
 {
     switch (settings.filter) {
-    case KEEP_GIL:
-        return (sample->flags & SAMPLE_FLAG_HOLDS_GIL) || sample->activity == THREAD_GIL;
-    case KEEP_EXCEPTIONS:
-        return sample->flags & SAMPLE_FLAG_HANDLES_EXCEPTION;
-    default:
-        return 1;
+        case KEEP_GIL:
+            return (sample->flags & SAMPLE_FLAG_HOLDS_GIL) || sample->activity == THREAD_GIL;
+        case KEEP_EXCEPTIONS:
+            return sample->flags & SAMPLE_FLAG_HANDLES_EXCEPTION;
+        default:
+            return 1;
     }
 }
 

@@ -53,8 +53,8 @@ static __always_inline __u32 python_activity(const struct thread_state_head *sta
         flags |= SAMPLE_FLAG_HANDLES_EXCEPTION;
     /* The collector's flag is the interpreter's: the thread that runs it holds the GIL. */
     if (layout->interpreter.collecting != LAYOUT_ABSENT)
-        place = thread_state_u64(state, layout->thread_state.interp) +
-                layout->interpreter.collecting;
+        place =
+            thread_state_u64(state, layout->thread_state.interp) + layout->interpreter.collecting;
     if ((flags & SAMPLE_FLAG_HOLDS_GIL) && place &&
         !read_user(&collecting, sizeof(collecting), place) && collecting)
         flags |= SAMPLE_FLAG_COLLECTS_GARBAGE;
@@ -62,8 +62,7 @@ static __always_inline __u32 python_activity(const struct thread_state_head *sta
 }
 
 /* state: NULL where the thread has none. */
-static __always_inline void find_gil(struct gil_place *place,
-                                     const struct thread_state_head *state,
+static __always_inline void find_gil(struct gil_place *place, const struct thread_state_head *state,
                                      const struct python_process *process,
                                      const struct python_layout *layout)
 {

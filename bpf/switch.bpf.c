@@ -43,9 +43,8 @@ static __always_inline void report_earlier_wait(struct sample_scratch *scratch,
 
 /* Takes the sample of a wait that begins, or lets another one stand for it. */
 static __always_inline void begin_wait(void *context, struct sample_scratch *scratch,
-                                       struct process_entry *process,
-                                       struct watched_thread *thread, struct task_struct *current,
-                                       int preempted)
+                                       struct process_entry *process, struct watched_thread *thread,
+                                       struct task_struct *current, int preempted)
 {
     const struct pt_regs *saved = (const struct pt_regs *)scratch->saved_registers;
     struct sample_record *sample = &scratch->sample;
@@ -95,8 +94,8 @@ static __always_inline void leave(void *context, struct task_struct *task, int p
     thread->waits = 1;
     thread->wait.header.kind = 0;
     thread->every =
-        spend(&budgets->of[!thread->mean_wait_us || thread->mean_wait_us >= LONG_WAIT_US],
-              now_ns, settings.events_per_window);
+        spend(&budgets->of[!thread->mean_wait_us || thread->mean_wait_us >= LONG_WAIT_US], now_ns,
+              settings.events_per_window);
     if (scratch && thread->every)
         begin_wait(context, scratch, process, thread, task, preempted);
     if (!thread->every)

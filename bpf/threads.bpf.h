@@ -29,7 +29,8 @@ static __always_inline struct watched_thread *watch_current(__u64 now_ns)
     if (thread && thread->start_ns == start_ns)
         return thread;
     /* How long it has been on the CPU: kernel/sched/fair.c, set_next_entity(). */
-    ran_ns = BPF_CORE_READ(task, se.sum_exec_runtime) - BPF_CORE_READ(task, se.prev_sum_exec_runtime);
+    ran_ns =
+        BPF_CORE_READ(task, se.sum_exec_runtime) - BPF_CORE_READ(task, se.prev_sum_exec_runtime);
     fresh.start_ns = start_ns;
     fresh.since_ns = now_ns - ran_ns;
     if (ran_ns > now_ns || fresh.since_ns < recording_start_ns)

@@ -124,8 +124,7 @@ static __always_inline int is_within(const struct gil_place *place, __u64 addres
 
 /* registers: the user's, saved at the system call; only read if in_call. */
 static __always_inline __u8 wait_cause(struct task_struct *task, int preempted, int in_call,
-                                       const struct pt_regs *registers,
-                                       const struct gil_place *gil)
+                                       const struct pt_regs *registers, const struct gil_place *gil)
 {
     __u32 state = task_state(task), descriptor = 0;
     __u64 number, argument_1, argument_2;
@@ -152,17 +151,18 @@ static __always_inline __u8 wait_cause(struct task_struct *task, int preempted, 
         rule = WAIT_BY_FILE;
     }
     switch (rule) {
-    case WAIT_UNKNOWN:
-        return waits_for_io(task) ? THREAD_DISK : THREAD_OTHER;
-    case WAIT_BY_FILE:
-        return wait_for_file(task, argument_1);
-    case WAIT_FUTEX:
-        return is_within(gil, argument_1) ? THREAD_GIL : THREAD_LOCK;
-    case WAIT_SELECT:
-        return argument_1 ? THREAD_POLL : THREAD_SLEEP;
-    case WAIT_FCNTL_LOCK:
-        return argument_2 == F_SETLKW || argument_2 == F_OFD_SETLKW ? THREAD_LOCK : THREAD_OTHER;
-    default:
-        return rule;
+        case WAIT_UNKNOWN:
+            return waits_for_io(task) ? THREAD_DISK : THREAD_OTHER;
+        case WAIT_BY_FILE:
+            return wait_for_file(task, argument_1);
+        case WAIT_FUTEX:
+            return is_within(gil, argument_1) ? THREAD_GIL : THREAD_LOCK;
+        case WAIT_SELECT:
+            return argument_1 ? THREAD_POLL : THREAD_SLEEP;
+        case WAIT_FCNTL_LOCK:
+            return argument_2 == F_SETLKW || argument_2 == F_OFD_SETLKW ? THREAD_LOCK
+                                                                        : THREAD_OTHER;
+        default:
+            return rule;
     }
 }

@@ -23,13 +23,13 @@ struct sampler_config {
     uint8_t take_kernel;
     uint8_t take_native;
     uint8_t take_python;
-    uint8_t filter;            /* enum sample_filter */
-    uint8_t exact_cpu_time;    /* a tick weighs the thread's CPU time since its last one */
-    uint8_t classify_waits;    /* the cause of a wait is wanted */
+    uint8_t filter;         /* enum sample_filter */
+    uint8_t exact_cpu_time; /* a tick weighs the thread's CPU time since its last one */
+    uint8_t classify_waits; /* the cause of a wait is wanted */
     uint8_t reserved[2];
     uint32_t events_per_window; /* at most this many waits or hits are sampled in one window
                                    of a CPU; the others are stood for by weight */
-    uint32_t wakeup_bytes; /* wake the reader only if more than this is in the ring */
+    uint32_t wakeup_bytes;      /* wake the reader only if more than this is in the ring */
 };
 ABI_ASSERT(sizeof(struct sampler_config) == 32, "sampler_config");
 

@@ -62,7 +62,7 @@ enum sample_flag {
     SAMPLE_FLAG_IN_SYSCALL = 1 << 1, /* user pc is a return address of a system call */
     SAMPLE_FLAG_HOLDS_GIL = 1 << 2,  /* known to hold it */
     SAMPLE_FLAG_COMPAT = 1 << 3,     /* 32-bit task: user stack not taken */
-    SAMPLE_FLAG_UNKNOWN_PROCESS = 1 << 4, /* not published by user space yet */
+    SAMPLE_FLAG_UNKNOWN_PROCESS = 1 << 4,   /* not published by user space yet */
     SAMPLE_FLAG_HANDLES_EXCEPTION = 1 << 5, /* one is raised, or the code is in an except block */
     SAMPLE_FLAG_COLLECTS_GARBAGE = 1 << 6,  /* the interpreter does, in this thread */
     SAMPLE_FLAG_BEGAN_EARLIER = 1 << 7,     /* waited since before the recording: no stack */

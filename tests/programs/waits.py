@@ -2,10 +2,12 @@
 
 usage: waits.py CAUSE COUNT MILLISECONDS
 
-Waits COUNT times, each time in wait_CAUSE() and for about MILLISECONDS, and prints a line `waited NANOSECONDS COUNT`: what the
-program itself measured around the waits. Python 2.7 to 3.15. What a helper thread or process does is in functions of other names.
+Waits COUNT times, each time in wait_CAUSE() and for about MILLISECONDS, and reports {"waited": seconds, "elapsed": seconds, "tid":
+thread}: what it measured itself around the waits, and from the first line to the last. Python 2.7 to 3.15. What a helper thread
+or process does is in functions of other names.
 """
 import ctypes
+import json
 import os
 import select
 import socket
@@ -14,6 +16,7 @@ import threading
 import time
 
 CLOCK = getattr(time, "perf_counter", time.time)
+SYS_GETTID = 186  # x86-64
 
 
 class Waits(object):
@@ -188,6 +191,9 @@ def main():
     cause, count, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]) * 1e-3
     kinds = {"sleep": Sleep, "lock": Lock, "gil": Gil, "pipe": Pipe, "poll": Poll, "network": Network,
              "child": Child, "disk": Disk, "queue": Queue}
+    begin = CLOCK()
+    print("ready")
+    sys.stdout.flush()
     waits = kinds[cause](seconds)
     wait = getattr(waits, "wait_" + cause)
     waited = 0.0
@@ -197,8 +203,8 @@ def main():
         wait()
         waited += CLOCK() - start
     getattr(waits, "close", lambda: None)()
-    print("waited %d %d" % (waited * 1e9, count))
-    sys.stdout.flush()
+    tid = ctypes.CDLL(None).syscall(SYS_GETTID)
+    print(json.dumps({"waited": waited, "elapsed": CLOCK() - begin, "tid": tid}))
 
 
 main()

@@ -35,7 +35,8 @@ CLI::App* EventsCommand::add_to(CLI::App& app) {
         "  pyebpf events\n"
         "  pyebpf events tracepoint:sched");
     events
-        ->add_option("FILTER", filter_, "Only events whose name contains this, tracepoints included")
+        ->add_option("FILTER", filter_,
+                     "Only events whose name contains this, tracepoints included")
         ->type_name("TEXT");
     return events;
 }

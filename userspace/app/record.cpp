@@ -4,6 +4,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -229,14 +230,21 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
                     "give a number of microseconds, such as 10", kExitUsage);
     }
     if (min_block_us_ > 0 && !(*mode)->waits) {
-        return fail(fmt::format("--min-block is about waits, which --mode {} does not record", mode_),
-                    "use it with --mode wall, off-cpu or gil", kExitUsage);
+        return fail(
+            fmt::format("--min-block is about waits, which --mode {} does not record", mode_),
+            "use it with --mode wall, off-cpu or gil", kExitUsage);
     }
     if (!std::isfinite(max_loss_percent_) || max_loss_percent_ < 0 || max_loss_percent_ > 100) {
         return fail(fmt::format("--max-loss {} is not possible", max_loss_percent_),
                     "give a percentage from 0 to 100", kExitUsage);
     }
     pipeline::RecorderOptions options;
+    if (std::ranges::any_of(source->sites, &events::ProbeSite::single_steps)) {
+        log::warning(fmt::format(
+            "{}: the kernel must execute this instruction step by step: a hit costs the program "
+            "some 15 us, ten times that of most probes",
+            event_));
+    }
     options.source = std::move(*source);
     options.mode = *mode;
     options.min_wait_ns = static_cast<uint64_t>(min_block_us_ * 1e3);

@@ -3,8 +3,8 @@
 //
 //   NAME                            a perf event of sources(), every n-th of which takes a sample
 //   tracepoint:CATEGORY:NAME        a tracepoint of the kernel
-//   uprobe:FILE:SYMBOL[+OFFSET]     an instruction of user code; uretprobe: the return of a function
-//   usdt:FILE:[PROVIDER:]PROBE      a probe that a program was built with
+//   uprobe:FILE:SYMBOL[+OFFSET]     an instruction of user code; uretprobe: the return of a
+//   function usdt:FILE:[PROVIDER:]PROBE      a probe that a program was built with
 //
 // One file here for each of the four; a new perf event is one line in perf_event_source.cpp.
 #pragma once

@@ -32,9 +32,9 @@ bool is_meant(std::string_view typed, std::string_view path) {
         const std::string_view rest = rest_of(start);
         if (rest == "x") continue;
         const size_t so = rest.find(".so");
-        if (so == std::string_view::npos ? is_version(rest)
-                                         : is_version(rest.substr(0, so)) &&
-                                               is_version(rest.substr(so + 3)))
+        if (so == std::string_view::npos
+                ? is_version(rest)
+                : is_version(rest.substr(0, so)) && is_version(rest.substr(so + 3)))
             return true;
     }
     return false;
@@ -50,9 +50,9 @@ void add_file(const std::string& path, const std::string& name, std::vector<Prob
 bool needs_single_step(std::span<const uint8_t> code) {
     if (code.empty()) return false;
     const uint8_t first = code[0];
-    if (first >= 0x50 && first <= 0x57) return false;                       // push
+    if (first >= 0x50 && first <= 0x57) return false;  // push
     if (first == 0x90 || first == 0xe8 || first == 0xe9 || first == 0xeb) return false;
-    if (first >= 0x70 && first <= 0x7f) return false;                       // short jumps
+    if (first >= 0x70 && first <= 0x7f) return false;  // short jumps
     if (code.size() < 2) return true;
     if (first == 0x41 && code[1] >= 0x50 && code[1] <= 0x57) return false;  // push r8 … r15
     return !(first == 0x0f && code[1] == 0x1f);                             // long nop

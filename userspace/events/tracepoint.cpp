@@ -59,10 +59,10 @@ Result<EventSource> find_tracepoint(std::string_view rest) {
         std::string near;
         for (const std::string& name : closest(rest, *names, 3))
             near += (near.empty() ? "" : ", ") + name;
-        return fail(fmt::format("this kernel has no tracepoint '{}'", rest),
-                    near.empty() ? "pyebpf events tracepoint lists what there is"
-                                 : "closest: " + near,
-                    kExitUsage);
+        return fail(
+            fmt::format("this kernel has no tracepoint '{}'", rest),
+            near.empty() ? "pyebpf events tracepoint lists what there is" : "closest: " + near,
+            kExitUsage);
     }
     EventSource source;
     source.unit = "hits";

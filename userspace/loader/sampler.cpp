@@ -162,12 +162,12 @@ Result<void> Sampler::attach_source(const events::EventSource& source) {
     for (const events::ProbeSite& site : source.sites) {
         LIBBPF_OPTS(bpf_uprobe_opts, options, .ref_ctr_offset = site.semaphore,
                     .retprobe = source.at_return);
-        bpf_link* link = bpf_program__attach_uprobe_opts(
-            kernel_->skeleton->progs.on_user_probe, -1, site.path.c_str(), site.offset, &options);
+        bpf_link* link = bpf_program__attach_uprobe_opts(kernel_->skeleton->progs.on_user_probe, -1,
+                                                         site.path.c_str(), site.offset, &options);
         if (link == nullptr) {
-            return fail_errno(fmt::format("attach {} to {} at {:#x}", source.name, site.path,
-                                          site.offset),
-                              errno);
+            return fail_errno(
+                fmt::format("attach {} to {} at {:#x}", source.name, site.path, site.offset),
+                errno);
         }
         kernel_->sampling_links.push_back(link);
     }

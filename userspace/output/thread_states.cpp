@@ -18,7 +18,7 @@ using profile::StringId;
 using profile::ThreadState;
 
 constexpr std::array<std::string_view, static_cast<size_t>(ThreadState::kOther) + 1> kNames{
-    "running", "run queue", "throttled", "GIL",   "lock",       "sleep", "disk",
+    "running", "run queue", "throttled", "GIL",        "lock", "sleep",     "disk",
     "network", "pipe",      "child",     "page fault", "poll", "other wait"};
 
 StringId innermost_python(const Profile& profile, StackId stack) {
@@ -32,9 +32,9 @@ StringId innermost_python(const Profile& profile, StackId stack) {
 FunctionShare largest(const Profile& profile, const std::map<uint32_t, double>& ticks) {
     FunctionShare best;
     for (const auto& [function, value] : ticks) {
-        const bool wins = value > best.ticks ||
-                          (value == best.ticks &&
-                           profile.text(StringId{function}) < profile.text(best.function));
+        const bool wins =
+            value > best.ticks ||
+            (value == best.ticks && profile.text(StringId{function}) < profile.text(best.function));
         if (wins) best = {StringId{function}, value};
     }
     return best;
