@@ -78,6 +78,8 @@ static __always_inline void find_gil(struct gil_place *place, const struct threa
         pointer = process->gil;
         place->bytes = GIL_SEMAPHORE_BYTES;
     } else {
+        if (layout->minor < 7)
+            place->bytes = GIL_VARIABLES_BYTES;
         if (!place->start)
             place->bytes = 0;
         return;

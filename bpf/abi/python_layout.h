@@ -153,7 +153,9 @@ ABI_ASSERT(sizeof(struct python_process) == 88, "python_process");
 enum libc_kind { LIBC_GLIBC = 0, LIBC_MUSL = 1 };
 
 /* A thread that waits for the GIL waits in a futex of its lock or its condition. Size of struct
- * _gil_runtime_state (Include/internal/pycore_gil.h), the largest of 3.7 - 3.15; of the sem_t that
- * is the lock of 2.7 (Python/thread_pthread.h). */
+ * _gil_runtime_state (Include/internal/pycore_gil.h), the largest of 3.7 - 3.15; of 3.6's variables
+ * from the first lock to the last condition (Python/ceval_gil.h); of the sem_t that is the lock of
+ * 2.7 (Python/thread_pthread.h). */
 #define GIL_BYTES 216
+#define GIL_VARIABLES_BYTES 256
 #define GIL_SEMAPHORE_BYTES 32

@@ -46,13 +46,12 @@ class Causes(RootTestCase):
                 self.assertGreater(right, 0, waits.describe())
                 self.assertGreaterEqual(right / (right + wrong), RIGHT_CAUSE, waits.describe())
                 self.assertLessEqual(waits.count, ticks_of(run.report["waited"]) * (1 + SLACK))
-                yield run, waits
+            yield run, waits
 
     def assert_total(self, cause, state):
         for run, waits in self.with_cause(cause, state):
-            expected = ticks_of(run.report["waited"])
-            # What is left ran: taking the lock, the system call's own work.
-            self.assertGreaterEqual(waits.count, expected * (1 - SLACK) - 2 * COUNT, waits.describe())
+            expected = ticks_of(run.report["waited"] - run.report["ran"])
+            self.assertLessEqual(abs(waits.count - expected), expected * SLACK, waits.describe())
 
     def test_sleep(self):
         self.assert_total("sleep", "sleep")
@@ -108,7 +107,7 @@ class Modes(RootTestCase):
                 ):
                     self.assert_nothing_lost(run.recording)
                     main = run.stacks.where(lambda stack: stack.tid == run.report["tid"])
-                    inside = main.having("main").count
+                    inside = main.having("measure").count
                     expected = ticks_of(run.report["elapsed"])
                     self.assertLessEqual(abs(inside - expected), SLACK * expected, main.describe())
 
@@ -118,7 +117,7 @@ class Modes(RootTestCase):
         )
         self.assert_status(recording, 0)
         waits = in_state(recording.stacks, "GIL")
-        self.assertGreater(waits.having("wait_gil").count, 0.9 * waits.count, waits.describe())
+        self.assertGreater(waits.having("wait_gil").count, 0.8 * waits.count, waits.describe())
         self.assertRegex(recording.stderr, r"GIL: held by \S*hold_gil \d+ % of .*, waited for by \S*wait_gil \d+ %")
 
     def test_exception_mode_takes_only_what_handles_one(self):
@@ -126,7 +125,7 @@ class Modes(RootTestCase):
         options = ["--mode", "exception"]
         for run in record_each(found, "exceptions.py", 2, options=options):
             with self.subTest(python=run.interpreter.name):
-                self.assertGreater(run.stacks.having("handle").count, 100, run.stacks.describe())
+                self.assertGreater(run.stacks.having("handle").count, 50, run.stacks.describe())
                 self.assertEqual(run.stacks.having("work_without").count, 0, run.stacks.describe())
 
     def test_waits_of_short_switches_are_thinned_and_weighed(self):

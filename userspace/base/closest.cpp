@@ -40,7 +40,7 @@ std::vector<std::string> closest(std::string_view typed, std::span<const std::st
             continue;
         }
         const size_t steps = distance(typed, name);
-        if (steps <= std::max<size_t>(1, typed.size() / 3)) near.emplace_back(steps, name);
+        if (steps <= std::max<size_t>(1, (typed.size() + 1) / 3)) near.emplace_back(steps, name);
     }
     std::ranges::sort(near);
     std::vector<std::string> result;

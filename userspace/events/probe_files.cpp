@@ -4,7 +4,7 @@
 #include <elf.h>
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <tuple>
@@ -58,16 +58,30 @@ bool needs_single_step(std::span<const uint8_t> code) {
     return !(first == 0x0f && code[1] == 0x1f);                             // long nop
 }
 
+// Every distinct one in the system's folders.
+std::vector<ProbeFile> installed_files(std::string_view file) {
+    std::vector<ProbeFile> files;
+    std::set<std::string> seen;
+    for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64",
+                               "/usr/lib", "/usr/local/lib", "/usr/bin", "/usr/local/bin"}) {
+        std::error_code error;
+        for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+             entry.increment(error)) {
+            const std::string path = fs::canonical(entry->path(), error);
+            if (error) {
+                error.clear();
+                continue;
+            }
+            if (is_meant(file, path) && seen.insert(path).second) add_file(path, path, files);
+        }
+    }
+    return files;
+}
+
 }  // namespace
 
-Result<std::vector<ProbeFile>> probe_files(std::string_view file, std::span<const uint32_t> pids) {
+std::vector<ProbeFile> running_files(std::string_view file, std::span<const uint32_t> pids) {
     std::vector<ProbeFile> files;
-    if (file.find('/') != std::string_view::npos) {
-        auto elf = elf::ElfFile::open(std::string(file));
-        if (!elf) return tl::unexpected(elf.error());
-        files.push_back({std::string(file), std::string(file), std::move(*elf)});
-        return files;
-    }
     std::set<std::tuple<uint32_t, uint32_t, uint64_t>> seen;
     const std::vector<uint32_t> all =
         pids.empty() ? sys::process_ids() : std::vector<uint32_t>(pids.begin(), pids.end());
@@ -81,18 +95,27 @@ Result<std::vector<ProbeFile>> probe_files(std::string_view file, std::span<cons
                      mapping.path, files);
         }
     }
-    if (!files.empty()) return files;
-    for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64",
-                               "/usr/lib", "/usr/local/lib", "/usr/bin", "/usr/local/bin"}) {
-        std::error_code error;
-        for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-             entry.increment(error)) {
-            const std::string path = entry->path();
-            if (!is_meant(file, path)) continue;
-            add_file(path, path, files);
-            if (!files.empty()) return files;
+    return files;
+}
+
+Result<std::vector<ProbeFile>> probe_files(std::string_view file, std::span<const uint32_t> pids) {
+    if (file.find('/') != std::string_view::npos) {
+        auto elf = elf::ElfFile::open(std::string(file));
+        if (!elf) return tl::unexpected(elf.error());
+        return std::vector<ProbeFile>{{std::string(file), std::string(file), std::move(*elf)}};
+    }
+    std::vector<ProbeFile> files = running_files(file, pids);
+    // Of the whole machine or a command also what will run later.
+    if (files.empty() || pids.empty()) {
+        for (ProbeFile& installed : installed_files(file)) {
+            std::error_code error;
+            const auto is_same = [&](const ProbeFile& other) {
+                return fs::equivalent(other.path, installed.path, error);
+            };
+            if (std::ranges::none_of(files, is_same)) files.push_back(std::move(installed));
         }
     }
+    if (!files.empty()) return files;
     return fail(fmt::format("no process runs a file named '{}', and the system has none", file),
                 "give its path, such as /usr/lib/x86_64-linux-gnu/libc.so.6", kExitUsage);
 }

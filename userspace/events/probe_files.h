@@ -21,8 +21,12 @@ struct ProbeFile {
     std::shared_ptr<const elf::ElfFile> elf;
 };
 
-// A path; or "python", "libc", "libssl" …: every distinct file of that name that the processes have
-// mapped as code, else the one in the system's folders. Never empty.
+// "python", "libc", "libssl" …: every distinct file of that name that the processes have mapped as
+// code.
+[[nodiscard]] std::vector<ProbeFile> running_files(std::string_view file,
+                                                   std::span<const uint32_t> pids);
+
+// A path; or the running files of a name, else those in the system's folders. Never empty.
 [[nodiscard]] Result<std::vector<ProbeFile>> probe_files(std::string_view file,
                                                          std::span<const uint32_t> pids);
 

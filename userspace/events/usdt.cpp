@@ -73,11 +73,9 @@ std::vector<Probe> probes_of(const elf::ElfFile& file) {
 
 std::vector<std::string> python_probes() {
     std::set<std::string> names;
-    if (const auto files = probe_files("python", {})) {
-        for (const ProbeFile& file : *files)
-            for (const Probe& probe : probes_of(*file.elf))
-                names.insert(fmt::format("{}:{}:{}", file.name, probe.provider, probe.name));
-    }
+    for (const ProbeFile& file : running_files("python", {}))
+        for (const Probe& probe : probes_of(*file.elf))
+            names.insert(fmt::format("{}:{}:{}", file.name, probe.provider, probe.name));
     return {names.begin(), names.end()};
 }
 

@@ -169,6 +169,8 @@ void find_gil_and_collector(const Symbols& symbols, const RuntimeOffsets& offset
     if (runtime.runtime_state.value == 0) {
         const bool is_python_2 = runtime.version.major == 2;
         runtime.gil = symbols.address(is_python_2 ? "interpreter_lock" : "gil_mutex");
+        const StatedAddress other = symbols.address("switch_mutex");  // 3.6 has two of them
+        if (other.value != 0) runtime.gil = std::min(runtime.gil, other);
         runtime.collecting = symbols.address("collecting");
         return;
     }
