@@ -13,10 +13,8 @@
 #include "bpf/code_objects.bpf.h"
 #include "bpf/native.bpf.h"
 #include "bpf/python.bpf.h"
-#include "bpf/python_thread_state.bpf.h"
+#include "bpf/python_activity.bpf.h"
 #include "bpf/sampler_maps.bpf.h"
-
-__u32 watched_cgroup_levels SEC(".data.watched_cgroup_levels");
 
 __u32 watched_cgroup_levels SEC(".data.watched_cgroup_levels");
 
@@ -55,12 +53,6 @@ struct {
 #define PYTHON_FRAMES_PER_CALL 32
 #endif
 
-static __always_inline __u64 wakeup_flag(void)
-{
-    return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
-                                                                               : BPF_RB_NO_WAKEUP;
-}
-
 /* Sets up the Python walk. 0: there is none, walk->outcome says why. */
 __noinline int start_python(void)
 {
@@ -94,6 +86,8 @@ __noinline int start_python(void)
             by_list = *listed;
     }
     found = find_thread_state(state, process, layout, scratch->thread_pointer, by_list);
+    if (settings.classify_waits)
+        find_gil(&scratch->gil, found > 0 ? state : NULL, process, layout);
     if (found <= 0) {
         walk->outcome = found < 0 ? PYTHON_FAULT_THREAD_STATE : PYTHON_NO_THREAD_STATE;
         return 0;
@@ -104,6 +98,7 @@ __noinline int start_python(void)
         state->address != by_list)
         bpf_map_update_elem(&thread_states, &thread, &state->address, BPF_ANY);
 
+    scratch->sample.flags |= python_activity(state, process, layout);
     walk->layout = index;
     /* Where the native walk ended. With 3.10's boundary for every frame, 1,024 frames and the
      * boundaries that have a native frame fit. */
@@ -111,9 +106,6 @@ __noinline int start_python(void)
     if (!start_python_walk(walk, layout, state, scratch->native.registers.sp,
                            scratch->sample.space.generation))
         return 0;
-    if (layout->thread_state.holds_gil != LAYOUT_ABSENT &&
-        (__u32)thread_state_u64(state, layout->thread_state.holds_gil))
-        scratch->sample.flags |= SAMPLE_FLAG_HOLDS_GIL;
     return 1;
 }
 
@@ -257,7 +249,8 @@ __noinline int walk_user_stacks(void)
     return 0;
 }
 
-__noinline int send_sample(void)
+/* Gives the parts of the sample their hashes and sends those that are new. */
+__noinline int send_stacks(void)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct process_identity none = {};
@@ -285,9 +278,5 @@ __noinline int send_sample(void)
     }
     if (scratch->python.frames)
         send_python_stack(scratch);
-    if (bpf_ringbuf_output(&ring, sample, sizeof(*sample), wakeup_flag()))
-        count(COUNTER_TICKS_LOST);
-    else
-        count(COUNTER_TICKS_SAMPLED);
     return 0;
 }

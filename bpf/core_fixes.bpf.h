@@ -5,7 +5,12 @@
 
 #include "bpf/platform.bpf.h"
 
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+/* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+#define TASK_RUNNING 0
+#define __TASK_STOPPED 0x4
+#define __TASK_TRACED 0x8
+#define TASK_DEAD 0x80
 
 /* What a sample needs of the current task. */
 struct task_facts {
@@ -57,4 +62,35 @@ static __always_inline int have_task_pt_regs(void)
 {
     return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs) &&
            bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
+struct task_struct___before_5_14 {
+    volatile long state;
+} __attribute__((preserve_access_index));
+
+/* 5.14 renamed it to __state. */
+static __always_inline __u32 task_state(struct task_struct *task)
+{
+    if (bpf_core_field_exists(task->__state))
+        return BPF_CORE_READ(task, __state);
+    return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
+}
+
+struct task_struct___since_6_18 {
+    bool throttled;
+} __attribute__((preserve_access_index));
+
+/* Its cgroup has used up its CPU time: a mark of the queue it was in, since 6.18 of the task. */
+static __always_inline int is_throttled(struct task_struct *task)
+{
+    if (bpf_core_field_exists(((struct task_struct___since_6_18 *)task)->throttled))
+        return BPF_CORE_READ((struct task_struct___since_6_18 *)task, throttled);
+    if (bpf_core_field_exists(task->se.cfs_rq->throttle_count))
+        return BPF_CORE_READ(task, se.cfs_rq, throttle_count) > 0;
+    return 0;
+}
+
+static __always_inline int waits_for_io(struct task_struct *task)
+{
+    return BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait);
 }

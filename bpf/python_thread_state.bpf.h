@@ -20,6 +20,7 @@
 
 struct thread_state_head {
     __u64 address;
+    __u64 attached; /* found where the running thread's is: it holds the GIL */
     __u8 data[THREAD_STATE_BYTES];
 };
 
@@ -111,6 +112,7 @@ static __always_inline int find_thread_state(struct thread_state_head *state,
     __u64 tls = thread_pointer, candidate = 0;
     int faulted = 0, accepted;
 
+    state->attached = 1;
     if (!thread_pointer)
         return 0; /* start-up, before the C library has set it */
     if (process->sources & THREAD_STATE_TLS_MODULE) {
@@ -138,6 +140,7 @@ static __always_inline int find_thread_state(struct thread_state_head *state,
             return 1;
         faulted |= accepted;
     }
+    state->attached = 0;
     candidate = 0;
     if (process->sources & THREAD_STATE_KEY) {
         struct {

@@ -7,12 +7,6 @@
 #include "bpf/abi/python_layout.h"
 #include "bpf/scratch.bpf.h"
 
-/* Records for user space (bpf/abi/record.h). Sized by user space before loading. */
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 8 << 20);
-} ring SEC(".maps");
-
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);

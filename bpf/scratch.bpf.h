@@ -87,8 +87,16 @@ struct python_walk {
 #define VISITED_CODE 64         /* a power of two */
 #define SAVED_REGISTER_WORDS 42 /* arm64's struct pt_regs; x86-64's has 21 */
 
+/* The user memory in which a futex is that of the GIL. */
+struct gil_place {
+    __u64 start;
+    __u64 bytes; /* 0: not known */
+};
+
 struct sample_scratch {
     struct sample_record sample;
+    __u64 busy; /* a sample is being taken on this CPU */
+    struct gil_place gil;
     struct process_entry process; /* copy: the map's value may change while we walk */
     __u64 thread_pointer;
     __u64 saved_registers[SAVED_REGISTER_WORDS]; /* struct pt_regs from the kernel stack */

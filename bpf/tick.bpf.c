@@ -1,13 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* A perf event has overflowed: the CPU's clock, a hardware counter, page faults … */
-#include "bpf/collector.bpf.h"
+#include "bpf/threads.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The CPU time that no sample of this thread weighs yet: summed over its ticks, all it had. */
+static __always_inline __u64 take_cpu_time(__u64 period_ns)
+{
+    __u64 thread_id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns(), weight;
+    struct watched_thread *thread;
+    struct process_entry *process;
+
+    if (!(__u32)thread_id || !is_current_target(thread_id >> 32, &process))
+        return period_ns;
+    thread = watch_current(now);
+    if (!thread || thread->waits)
+        return period_ns;
+    weight = thread->cpu_ns + now - thread->since_ns;
+    thread->cpu_ns = 0;
+    thread->since_ns = now;
+    return weight;
+}
 
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data *context)
 {
     const struct pt_regs *registers = (const struct pt_regs *)&context->regs;
+    __u64 weight = context->sample_period;
 
-    return collect(context, registers, in_user_mode(registers), context->sample_period);
+    if (settings.exact_cpu_time)
+        weight = take_cpu_time(weight);
+    return collect(context, registers, in_user_mode(registers), weight);
 }

@@ -14,12 +14,28 @@ enum target_kind {
 #define MAX_WATCHED_CGROUPS 1024
 #define MAX_CGROUP_LEVELS 32 /* deeper ones cannot be watched */
 
+/* Which samples are sent; the others are counted as filtered. */
+enum sample_filter {
+    KEEP_ALL = 0,
+    KEEP_GIL = 1,        /* of threads that hold the GIL or wait for it */
+    KEEP_EXCEPTIONS = 2, /* while an exception is raised or handled */
+};
+
 struct sampler_config {
-    uint32_t target; /* enum target_kind */
+    uint64_t min_wait_ns; /* shorter waits are left out */
+    uint32_t target;      /* enum target_kind */
     uint8_t take_kernel;
     uint8_t take_native;
     uint8_t take_python;
+    uint8_t filter;              /* enum sample_filter */
+    uint8_t exact_cpu_time;      /* a tick weighs the thread's CPU time since its last one */
+    uint8_t classify_waits;      /* the cause of a wait is wanted */
     uint8_t has_ancestor_helper; /* bpf_get_current_ancestor_cgroup_id(); set by the loader */
-    uint32_t wakeup_bytes;       /* wake the reader only if more than this is in the ring */
+    uint8_t reserved;
+    uint32_t events_per_window; /* at most this many waits or hits are sampled in one window
+                                   of a CPU; the others are stood for by weight */
+    uint32_t wakeup_bytes;      /* wake the reader only if more than this is in the ring */
 };
-ABI_ASSERT(sizeof(struct sampler_config) == 12, "sampler_config");
+ABI_ASSERT(sizeof(struct sampler_config) == 32, "sampler_config");
+
+#define BUDGET_WINDOW_SHIFT 24 /* windows of 2^24 ns, 17 ms */

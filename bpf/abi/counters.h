@@ -12,6 +12,12 @@
     X(TICKS_FILTERED, ticks_filtered, "not a target (skipped)")                                   \
     X(TICKS_SAMPLED, ticks_sampled, "a sample was sent")                                          \
     X(TICKS_LOST, ticks_lost, "ring buffer full (lost)")                                          \
+    /* of programs that bound how often they take a sample: waits, tracepoints, probes */         \
+    X(EVENTS, events, "waits and hits of the targets")                                            \
+    X(EVENTS_THINNED, events_thinned, "waits and hits that others stand for, by weight")          \
+    X(WAITS_SHORT, waits_short, "waits shorter than --min-block")                                 \
+    X(WAITS_UNTRACKED, waits_untracked, "waits of threads for which the table had no room")       \
+    X(COLLISIONS, collisions, "events that came while a sample was taken on that CPU (lost)")     \
     /* facts within samples */                                                                    \
     X(STACKS_SENT, stacks_sent, "stack parts sent whole")                                         \
     X(STACKS_KNOWN, stacks_known, "stack parts sent as a hash")                                   \

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "bpf/abi/python_layout.h"
+#include "bpf/abi/record.h"
 
 struct process_entry {
     struct python_process python; /* python.layout == NO_PYTHON_LAYOUT: no runtime found */
@@ -14,7 +15,7 @@ struct process_entry {
     uint32_t ranges_version; /* another one whenever what an address means has changed */
 };
 #define NO_PYTHON_LAYOUT 0xffffffffu
-ABI_ASSERT(sizeof(struct process_entry) == 80, "process_entry");
+ABI_ASSERT(sizeof(struct process_entry) == 104, "process_entry");
 
 /* Key of the map `thread_states`. */
 struct listed_thread {
@@ -24,6 +25,23 @@ struct listed_thread {
 };
 ABI_ASSERT(sizeof(struct listed_thread) == 16, "listed_thread");
 #define MAX_LISTED_THREADS 16384
+
+/* Value of the map `threads`, keyed by tid: where the time of a thread that is watched by the
+ * scheduler's switches goes. */
+struct watched_thread {
+    struct sample_record wait; /* header.kind 0: no sample is taken of the present wait */
+    uint64_t start_ns;         /* of the thread: a tid is reused */
+    uint64_t since_ns;         /* when it began to run or to wait */
+    uint64_t cpu_ns;           /* CPU time that no sample weighs yet */
+    uint64_t waited_ns;        /* all waits */
+    uint64_t weighed_ns;       /* of these, by samples */
+    uint32_t mean_wait_us;     /* of the last few waits */
+    uint32_t every;            /* a wait of this thread stands for so many */
+    uint32_t waits;            /* 1: it waits now, 0: it runs */
+    uint32_t tgid;
+};
+#define MAX_WATCHED_THREADS 65536
+ABI_ASSERT(sizeof(struct watched_thread) == 160, "watched_thread");
 
 enum process_flag {
     PROCESS_WATCHED = 1 << 0, /* a target (-p and its children, or the command) */

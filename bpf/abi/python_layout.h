@@ -61,7 +61,16 @@ struct python_layout {
         uint16_t native_thread_id;
         uint16_t status;
         uint16_t holds_gil;
+        uint16_t raised;  /* exception in flight */
+        uint16_t handled; /* exc_info (3.7+): pointer to a stack item; before: the type itself */
+        uint16_t handled_previous; /* in the stack item: the one below; its value comes first */
     } thread_state;
+
+    struct {
+        uint16_t gil;        /* 3.12+: pointer to it */
+        uint16_t collecting; /* 3.9+ */
+        uint16_t reserved;
+    } interpreter;
 
     struct {
         uint16_t current_frame; /* 3.11, 3.12 */
@@ -114,9 +123,9 @@ struct python_layout {
     } text;
     uint16_t tuple_items;
     uint16_t thread_state_bytes; /* head that covers the fields above; set when it is published */
-    uint16_t reserved[2];
+    uint16_t reserved[4];
 };
-ABI_ASSERT(sizeof(struct python_layout) == 112, "python_layout");
+ABI_ASSERT(sizeof(struct python_layout) == 128, "python_layout");
 
 #define MAX_PYTHON_LAYOUTS 512
 
@@ -131,11 +140,22 @@ struct python_process {
     uint64_t key_address;     /* mapped address of the int pthread key */
     uint64_t current_address;
     uint64_t code_type;   /* mapped address of PyCode_Type */
+    uint64_t none;        /* mapped address of None */
+    uint64_t gil;         /* <= 3.11: mapped address of the GIL, or of the pointer to it (2.7) */
+    uint64_t collecting;  /* <= 3.8: mapped address of the collector's int */
     uint32_t tls_module;  /* 0: read it from tls_module_slot */
     uint8_t key_has_flag; /* an int "is initialized" stands 4 bytes before the key (3.7+) */
     uint8_t libc;         /* enum libc_kind */
     uint16_t reserved;
 };
-ABI_ASSERT(sizeof(struct python_process) == 64, "python_process");
+ABI_ASSERT(sizeof(struct python_process) == 88, "python_process");
 
 enum libc_kind { LIBC_GLIBC = 0, LIBC_MUSL = 1 };
+
+/* A thread that waits for the GIL waits in a futex of its lock or its condition. Size of struct
+ * _gil_runtime_state (Include/internal/pycore_gil.h), the largest of 3.7 - 3.15; of 3.6's variables
+ * from the first lock to the last condition (Python/ceval_gil.h); of the sem_t that is the lock of
+ * 2.7 (Python/thread_pthread.h). */
+#define GIL_BYTES 216
+#define GIL_VARIABLES_BYTES 256
+#define GIL_SEMAPHORE_BYTES 32

@@ -62,7 +62,28 @@ enum sample_flag {
     SAMPLE_FLAG_IN_SYSCALL = 1 << 1, /* user pc is a return address of a system call */
     SAMPLE_FLAG_HOLDS_GIL = 1 << 2,  /* known to hold it */
     SAMPLE_FLAG_COMPAT = 1 << 3,     /* 32-bit task: user stack not taken */
-    SAMPLE_FLAG_UNKNOWN_PROCESS = 1 << 4, /* not published by user space yet */
+    SAMPLE_FLAG_UNKNOWN_PROCESS = 1 << 4,   /* not published by user space yet */
+    SAMPLE_FLAG_HANDLES_EXCEPTION = 1 << 5, /* one is raised, or the code is in an except block */
+    SAMPLE_FLAG_COLLECTS_GARBAGE = 1 << 6,  /* the interpreter does, in this thread */
+    SAMPLE_FLAG_BEGAN_EARLIER = 1 << 7,     /* waited since before the recording: no stack */
+};
+
+/* What the thread was doing, or why it did not run. */
+enum thread_activity {
+    THREAD_RUNNING = 0,
+    THREAD_RUN_QUEUE = 1,
+    THREAD_THROTTLED = 2,
+    THREAD_GIL = 3,
+    THREAD_LOCK = 4,
+    THREAD_SLEEP = 5,
+    THREAD_DISK = 6,
+    THREAD_NETWORK = 7,
+    THREAD_PIPE = 8,
+    THREAD_CHILD = 9,
+    THREAD_PAGE_FAULT = 10,
+    THREAD_POLL = 11,
+    THREAD_OTHER = 12,
+    THREAD_ACTIVITIES = 13,
 };
 
 struct record_header {
@@ -89,7 +110,7 @@ struct sample_record {
     uint8_t python_outcome;
     uint8_t native_outcome;
     uint8_t python_code_defined; /* 0: some code objects of this stack could not be defined yet */
-    uint8_t reserved;
+    uint8_t activity;            /* enum thread_activity */
     char thread_name[THREAD_NAME_BYTES];
 };
 ABI_ASSERT(sizeof(struct sample_record) == 104, "sample_record");

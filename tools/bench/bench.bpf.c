@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The yardsticks of the benchmark: what any sampler costs (bench_empty: the interrupt and an empty program), and what the kernel's own
- * stack walk over frame pointers costs (bench_get_stack).
+ * The yardsticks of the benchmark: what any sampler costs (bench_empty: the interrupt and an empty program; bench_switch: an empty
+ * program at each switch of the scheduler), and what the kernel's own stack walk over frame pointers costs (bench_get_stack).
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -29,6 +29,12 @@ struct {
 
 SEC("perf_event")
 int bench_empty(struct bpf_perf_event_data *context)
+{
+    return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int bench_switch(__u64 *context)
 {
     return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: bench_sampler empty|get-stack HZ [TID]
+//        bench_sampler switches
 //
 // Runs one of the yardstick programs (tools/bench/bench.bpf.c) at every tick of a cpu-clock event,
 // of all CPUs or of one thread, until its standard input ends. Prints "ready" when it samples, and
@@ -68,6 +69,30 @@ UniqueFd open_for_thread(uint64_t period_ns, pid_t tid) {
         syscall(SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC)));
 }
 
+void wait_for_end_of_input() {
+    std::puts("ready");
+    std::fflush(stdout);
+    char ignored[64];
+    while (read(STDIN_FILENO, ignored, sizeof(ignored)) > 0) {
+    }
+}
+
+int run_at_switches() {
+    libbpf_set_print(nullptr);
+    bench_bpf* skeleton = bench_bpf__open();
+    if (skeleton == nullptr) return fail("open the programs", errno);
+    bpf_program__set_autoload(skeleton->progs.bench_empty, false);
+    bpf_program__set_autoload(skeleton->progs.bench_get_stack, false);
+    if (const int error = bench_bpf__load(skeleton); error != 0)
+        return fail("load the programs", -error);
+    bpf_link* link = bpf_program__attach(skeleton->progs.bench_switch);
+    if (link == nullptr) return fail("attach to the switches", errno);
+    wait_for_end_of_input();
+    bpf_link__destroy(link);
+    bench_bpf__destroy(skeleton);
+    return 0;
+}
+
 int run(bool empty, uint64_t frequency_hz, uint64_t tid) {
     libbpf_set_print(nullptr);
     bench_bpf* skeleton = bench_bpf__open();
@@ -75,6 +100,7 @@ int run(bool empty, uint64_t frequency_hz, uint64_t tid) {
     // Only one program is loaded, so that it is the only one whose cost this process shows.
     bpf_program__set_autoload(skeleton->progs.bench_empty, empty);
     bpf_program__set_autoload(skeleton->progs.bench_get_stack, !empty);
+    bpf_program__set_autoload(skeleton->progs.bench_switch, false);
     if (const int error = bench_bpf__load(skeleton); error != 0)
         return fail("load the programs", -error);
 
@@ -99,11 +125,7 @@ int run(bool empty, uint64_t frequency_hz, uint64_t tid) {
         links.push_back(link);
     }
 
-    std::puts("ready");
-    std::fflush(stdout);
-    char ignored[64];
-    while (read(STDIN_FILENO, ignored, sizeof(ignored)) > 0) {
-    }
+    wait_for_end_of_input();
     for (bpf_link* link : links) bpf_link__destroy(link);
     std::printf("%llu %llu\n", static_cast<unsigned long long>(skeleton->bss->stacks),
                 static_cast<unsigned long long>(skeleton->bss->frames));
@@ -117,10 +139,11 @@ int main(int count, char** arguments) {
     const std::string_view program = count > 1 ? arguments[1] : "";
     uint64_t frequency_hz = 0;
     uint64_t tid = 0;
+    if (program == "switches" && count == 2) return run_at_switches();
     if ((program != "empty" && program != "get-stack") || count < 3 || count > 4 ||
         !parse_number(arguments[2], kMaxHz, frequency_hz) ||
         (count == 4 && !parse_number(arguments[3], INT32_MAX, tid))) {
-        std::fputs("usage: bench_sampler empty|get-stack HZ [TID]\n", stderr);
+        std::fputs("usage: bench_sampler empty|get-stack HZ [TID], or bench_sampler switches\n", stderr);
         return 2;
     }
     return run(program == "empty", frequency_hz, tid);

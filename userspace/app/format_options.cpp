@@ -14,6 +14,8 @@ void add_format_options(CLI::App& command, std::string& format, output::FormatOp
     command.add_flag("--per-container", options.per_container, "Containers as root frames");
     command.add_flag("--per-process", options.per_process, "Processes as root frames");
     command.add_flag("--per-thread", options.per_thread, "Threads as root frames");
+    command.add_flag("--per-state", options.per_state,
+                     "Running, and each cause of waits, as root frames");
     command.add_flag("--lines", options.current_lines,
                      "Show the line that ran, not the first line of the function");
 }

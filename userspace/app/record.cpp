@@ -4,6 +4,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -90,7 +91,9 @@ class RecordCommand : public Command {
     bool runtime_sockets_ = false;
     std::vector<std::string> command_;
     bool children_ = true;
-    std::string event_ = "cpu-clock";
+    std::string event_;
+    std::string mode_ = "cpu";
+    double min_block_us_ = 0;
     double frequency_hz_ = 99;
     double duration_s_ = 0;
     std::string output_;
@@ -149,8 +152,22 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
     std::string sources;
     for (const events::EventSource& source : events::sources())
         sources += fmt::format("{}{}", sources.empty() ? "" : ", ", source.name);
-    record->add_option("-e,--event", event_, "What to sample: " + sources)
+    record
+        ->add_option("-e,--event", event_,
+                     "What to sample: " + sources +
+                         ", tracepoint:…, uprobe:…, uretprobe:…, usdt:… (pyebpf events lists them)")
         ->type_name("NAME")
+        ->default_str("cpu-clock");
+    std::string modes;
+    for (const events::ModeInfo& mode : events::modes())
+        modes += fmt::format("{}{} ({})", modes.empty() ? "" : ", ", mode.name, mode.description);
+    record->add_option("-m,--mode", mode_, "Which time to record: " + modes)
+        ->type_name("NAME")
+        ->capture_default_str();
+    record
+        ->add_option("--min-block", min_block_us_,
+                     "With waits: leave out those shorter than this many microseconds")
+        ->type_name("US")
         ->capture_default_str();
     record->add_option("-F,--frequency", frequency_hz_, "Samples per second and CPU")
         ->type_name("HZ")
@@ -218,14 +235,38 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
         return fail(fmt::format("a duration of {} s is not possible", duration_s_),
                     "give a positive number of seconds, or 0", kExitUsage);
     }
-    auto source = events::find_source(event_);
+    auto source = events::find_source(event_.empty() ? "cpu-clock" : event_, pids_);
     if (!source) return tl::unexpected(source.error());
+    auto mode = events::find_mode(mode_);
+    if (!mode) return tl::unexpected(mode.error());
+    if (!event_.empty() && (*mode)->mode != events::Mode::kCpu) {
+        return fail(fmt::format("--mode {} and --event {} contradict each other", mode_, event_),
+                    "a mode other than cpu chooses its events itself: leave --event out",
+                    kExitUsage);
+    }
+    if (!std::isfinite(min_block_us_) || min_block_us_ < 0 || min_block_us_ > kBeyondAnyLimit) {
+        return fail(fmt::format("--min-block {} is not possible", min_block_us_),
+                    "give a number of microseconds, such as 10", kExitUsage);
+    }
+    if (min_block_us_ > 0 && !(*mode)->waits) {
+        return fail(
+            fmt::format("--min-block is about waits, which --mode {} does not record", mode_),
+            "use it with --mode wall, off-cpu or gil", kExitUsage);
+    }
     if (!std::isfinite(max_loss_percent_) || max_loss_percent_ < 0 || max_loss_percent_ > 100) {
         return fail(fmt::format("--max-loss {} is not possible", max_loss_percent_),
                     "give a percentage from 0 to 100", kExitUsage);
     }
     pipeline::RecorderOptions options;
-    options.source = *source;
+    if (std::ranges::any_of(source->sites, &events::ProbeSite::single_steps)) {
+        log::warning(fmt::format(
+            "{}: the kernel must execute this instruction step by step: a hit costs the program "
+            "some 15 us, ten times that of most probes",
+            event_));
+    }
+    options.source = std::move(*source);
+    options.mode = *mode;
+    options.min_wait_ns = static_cast<uint64_t>(min_block_us_ * 1e3);
     options.pids = pids_;
     options.cgroups = cgroups_;
     options.runtime_sockets = runtime_sockets_;
@@ -338,7 +379,8 @@ Result<int> RecordCommand::run() {
     if (!recorder) return tl::unexpected(recorder.error());
     if (auto started = (*recorder)->start(); !started) return tl::unexpected(started.error());
     log::info(
-        fmt::format("recording {} at {} Hz{}", target_text(), frequency_hz_,
+        fmt::format("recording {} at {} Hz{}{}", target_text(), frequency_hz_,
+                    mode_ == "cpu" ? "" : ", mode " + mode_,
                     duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
     const auto signal = sample(**recorder, is_recording ? &*file : nullptr);
     (*recorder)->stop();

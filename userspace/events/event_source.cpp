@@ -2,30 +2,12 @@
 #include "events/event_source.h"
 
 #include <fmt/format.h>
-#include <linux/perf_event.h>
-
-#include <algorithm>
-#include <array>
-#include <string>
 
 namespace pyebpf::events {
 
 namespace {
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
-constexpr std::array kSources{
-    EventSource{"cpu-clock", "nanoseconds", "CPU time, by the kernel's timer", PERF_TYPE_SOFTWARE,
-                PERF_COUNT_SW_CPU_CLOCK, true},
-    EventSource{"cycles", "cycles", "CPU cycles (hardware counter)", PERF_TYPE_HARDWARE,
-                PERF_COUNT_HW_CPU_CYCLES},
-    EventSource{"instructions", "instructions", "instructions (hardware counter)",
-                PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
-    EventSource{"cache-misses", "misses", "last-level cache misses (hardware counter)",
-                PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
-    EventSource{"branch-misses", "misses", "mispredicted branches (hardware counter)",
-                PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES},
-};
 
 }  // namespace
 
@@ -38,20 +20,27 @@ sys::SamplingEvent EventSource::at_frequency(uint64_t frequency_hz) const {
 }
 
 uint64_t EventSource::period(uint64_t frequency_hz) const {
+    if (kind != Kind::kPerf) return 1;
     return counts_time ? kNsPerSecond / frequency_hz : 0;
 }
 
-std::span<const EventSource> sources() {
-    return kSources;
-}
-
-Result<const EventSource*> find_source(std::string_view name) {
-    const auto found = std::ranges::find(kSources, name, &EventSource::name);
-    if (found != kSources.end()) return &*found;
-    std::string known;
-    for (const EventSource& source : kSources)
-        known += fmt::format("{}{}", known.empty() ? "" : ", ", source.name);
-    return fail(fmt::format("there is no event '{}'", name), "known events: " + known, kExitUsage);
+Result<EventSource> find_source(std::string_view name, std::span<const uint32_t> pids) {
+    const size_t colon = name.find(':');
+    if (colon == std::string_view::npos) return find_perf_event(name);
+    const std::string_view kind = name.substr(0, colon);
+    const std::string_view rest = name.substr(colon + 1);
+    auto found = [&]() -> Result<EventSource> {
+        if (kind == "tracepoint") return find_tracepoint(rest);
+        if (kind == "uprobe" || kind == "uretprobe")
+            return find_user_probe(rest, kind == "uretprobe", pids);
+        if (kind == "usdt") return find_usdt(rest, pids);
+        return fail(fmt::format("there is no kind of event '{}'", kind),
+                    "the kinds are tracepoint, uprobe, uretprobe and usdt; pyebpf events lists "
+                    "what there is",
+                    kExitUsage);
+    }();
+    if (found) found->name = name;
+    return found;
 }
 
 }  // namespace pyebpf::events

@@ -119,6 +119,11 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
                     reinterpret_cast<volatile sampler_config*>(&kernel.skeleton->rodata->settings)),
                 &settings, sizeof(settings));
     bpf_map__set_max_entries(kernel.skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
+    bpf_program__set_autoload(kernel.skeleton->progs.on_tick, options.programs.ticks);
+    bpf_program__set_autoload(kernel.skeleton->progs.on_switch, options.programs.switches);
+    bpf_program__set_autoload(kernel.skeleton->progs.on_tracepoint, options.programs.tracepoints);
+    bpf_program__set_autoload(kernel.skeleton->progs.on_user_probe, options.programs.probes);
+    if (!options.programs.switches) bpf_map__set_max_entries(kernel.skeleton->maps.threads, 1);
     if (const int error = pyebpf_bpf__load(kernel.skeleton); error != 0)
         return tl::unexpected(load_error(-error));
 
@@ -141,6 +146,52 @@ Result<void> Sampler::attach_process_events() {
         kernel_->process_links.push_back(link);
     }
     return {};
+}
+
+Result<void> Sampler::attach_switches(uint64_t start_ns) {
+    kernel_->skeleton->bss->recording_start_ns = start_ns;
+    bpf_link* link = bpf_program__attach(kernel_->skeleton->progs.on_switch);
+    if (link == nullptr) return fail_errno("attach to the scheduler's switches", errno);
+    kernel_->sampling_links.push_back(link);
+    return {};
+}
+
+Result<void> Sampler::attach_source(const events::EventSource& source) {
+    using Kind = events::EventSource::Kind;
+    if (source.kind == Kind::kTracepoint) {
+        bpf_link* link =
+            bpf_program__attach_tracepoint(kernel_->skeleton->progs.on_tracepoint,
+                                           source.category.c_str(), source.tracepoint.c_str());
+        if (link == nullptr) return fail_errno("attach to " + source.name, errno);
+        kernel_->sampling_links.push_back(link);
+    }
+    if (source.kind != Kind::kProbe) return {};
+    for (const events::ProbeSite& site : source.sites) {
+        LIBBPF_OPTS(bpf_uprobe_opts, options, .ref_ctr_offset = site.semaphore,
+                    .retprobe = source.at_return);
+        bpf_link* link = bpf_program__attach_uprobe_opts(kernel_->skeleton->progs.on_user_probe, -1,
+                                                         site.path.c_str(), site.offset, &options);
+        if (link == nullptr) {
+            return fail_errno(
+                fmt::format("attach {} to {} at {:#x}", source.name, site.path, site.offset),
+                errno);
+        }
+        kernel_->sampling_links.push_back(link);
+    }
+    return {};
+}
+
+std::vector<watched_thread> Sampler::waiting_threads() const {
+    std::vector<watched_thread> waiting;
+    const int map = bpf_map__fd(kernel_->skeleton->maps.threads);
+    uint32_t tid = 0;
+    for (void* previous = nullptr; bpf_map_get_next_key(map, previous, &tid) == 0;
+         previous = &tid) {
+        watched_thread thread{};
+        if (bpf_map_lookup_elem(map, &tid, &thread) == 0 && thread.waits != 0)
+            waiting.push_back(thread);
+    }
+    return waiting;
 }
 
 Result<void> Sampler::attach_sampling_event(UniqueFd event) {
@@ -271,12 +322,20 @@ KernelCounters Sampler::counters() const {
 }
 
 ProgramCost Sampler::cost() const {
-    bpf_prog_info info{};
-    uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(kernel_->skeleton->progs.on_tick), &info, &size) !=
-        0)
-        return {};
-    return {info.run_cnt, info.run_time_ns, info.verified_insns};
+    ProgramCost cost;
+    for (const bpf_program* program :
+         {kernel_->skeleton->progs.on_tick, kernel_->skeleton->progs.on_switch,
+          kernel_->skeleton->progs.on_tracepoint, kernel_->skeleton->progs.on_user_probe}) {
+        bpf_prog_info info{};
+        uint32_t size = sizeof(info);
+        if (!bpf_program__autoload(program) ||
+            bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) != 0)
+            continue;
+        cost.runs += info.run_cnt;
+        cost.nanoseconds += info.run_time_ns;
+        cost.verified_instructions += info.verified_insns;
+    }
+    return cost;
 }
 
 }  // namespace pyebpf::loader

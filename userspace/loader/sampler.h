@@ -24,11 +24,21 @@
 #include "bpf/abi/process.h"
 #include "bpf/abi/python_layout.h"
 #include "bpf/abi/unwind.h"
+#include "events/event_source.h"
 
 namespace pyebpf::loader {
 
+// What takes samples. A program that is not asked for is not loaded.
+struct Programs {
+    bool ticks = true;      // perf events
+    bool switches = false;  // waits, from switch to switch of the scheduler
+    bool tracepoints = false;
+    bool probes = false;  // of user code
+};
+
 struct SamplerOptions {
     sampler_config settings{};
+    Programs programs;
     size_t ring_bytes = 8 << 20;  // a power of two
 };
 
@@ -54,10 +64,17 @@ class Sampler {
     // Fork, exec and exit keep the table of processes true. Attach before the first process is
     // published.
     [[nodiscard]] Result<void> attach_process_events();
+    // Follows the waits of all targets, from start_ns (CLOCK_MONOTONIC) on.
+    [[nodiscard]] Result<void> attach_switches(uint64_t start_ns);
     // Runs on_tick at every overflow of the event; takes ownership of the event.
     [[nodiscard]] Result<void> attach_sampling_event(UniqueFd event);
+    // Runs the program of a tracepoint or of user probes; does nothing for a perf event.
+    [[nodiscard]] Result<void> attach_source(const events::EventSource& source);
     // Stops sampling. What is in the ring stays.
     void detach_sampling_events();
+    // The threads that wait now, with the sample of their wait if one was taken. After
+    // detach_sampling_events().
+    [[nodiscard]] std::vector<watched_thread> waiting_threads() const;
 
     // Returns the index to use as python_process.layout.
     [[nodiscard]] Result<uint32_t> add_layout(python_layout layout);
@@ -91,7 +108,7 @@ class Sampler {
     void forget_sent_stacks();
 
     [[nodiscard]] KernelCounters counters() const;  // summed over CPUs
-    [[nodiscard]] ProgramCost cost() const;         // of on_tick
+    [[nodiscard]] ProgramCost cost() const;         // of all that take samples
 
   private:
     Sampler();

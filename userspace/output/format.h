@@ -21,6 +21,7 @@ struct FormatOptions {
     bool per_container = false;  // containers as root frames
     bool per_process = false;    // processes as frames below the containers, or as roots
     bool per_thread = false;     // threads as frames below those, or as roots
+    bool per_state = false;      // what the thread was doing, below these, or as roots
     bool current_lines = false;  // the line that ran, not the first line of its function
 };
 

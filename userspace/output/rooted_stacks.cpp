@@ -20,7 +20,9 @@ RootedStacks::RootedStacks(const profile::Profile& profile, const FormatOptions&
       has_unit_roots_(unit_roots == UnitRoots::kIfSeveral && units.list().size() > 1) {}
 
 StackId RootedStacks::of(const Sample& sample) {
-    StackId stack = below(root_of(sample), sample.stack);
+    StackId root = root_of(sample);
+    if (options_.per_state) root = push_label(root, fmt::format("[{}]", state_name(sample.state)));
+    StackId stack = below(root, sample.stack);
     if (sample.state != ThreadState::kRunning)
         stack = push_label(stack, fmt::format("[waits: {}]", state_name(sample.state)));
     return stack;

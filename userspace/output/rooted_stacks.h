@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stacks of a profile as a format shows them: with what the user asked for as root frames
-// (containers, processes, threads), and with labels for what is no code.
+// (containers, processes, threads, states), and with labels for what is no code.
 //
 //   [cycles]           unit, if samples of several units would be mixed up otherwise
 //   web                container                     --per-container
 //   gunicorn (pid 12)  process                       --per-process
 //   worker (tid 13)    thread                        --per-thread
+//   [running]          what the thread was doing         --per-state
 //   main … read        the frames of the sample, or [no stack]
 //   [waits: disk]      what the thread waited for, if it did not run
 //

@@ -13,6 +13,8 @@
 #include "output/columns.h"
 #include "output/function_text.h"
 #include "output/function_totals.h"
+#include "output/names.h"
+#include "output/thread_states.h"
 
 namespace pyebpf::output {
 
@@ -77,6 +79,37 @@ FunctionTotals only_python(const FunctionTotals& totals) {
     return result;
 }
 
+// "time: running 12.0 %, sleep 80.0 %, …" and "GIL: …", where the recording knows of waits.
+std::string waits_text(const Profile& profile) {
+    const std::vector<StateTotal> states = state_totals(profile);
+    const bool has_waits = std::ranges::any_of(states, [](const StateTotal& total) {
+        return total.state != profile::ThreadState::kRunning;
+    });
+    if (!has_waits) return "";
+    double all = 0;
+    for (const StateTotal& total : states) all += total.ticks;
+    std::string text;
+    for (const StateTotal& total : states)
+        text += fmt::format("{}{} {:.1f} %", text.empty() ? "time: " : ", ",
+                            state_name(total.state), 100 * total.ticks / all);
+    const GilTotals gil = gil_totals(profile);
+    if (gil.held == 0 && gil.waited == 0) return text + "\n";
+    const auto part = [&](const FunctionShare& share, double whole) {
+        return share.ticks == 0
+                   ? std::string("nobody")
+                   : fmt::format("{} {:.0f} %", name_text(profile.text(share.function)),
+                                 100 * share.ticks / whole);
+    };
+    const auto seconds = [&](double ticks) {
+        return profile.sources.empty()
+                   ? 0.0
+                   : ticks * static_cast<double>(profile.sources.front().period) * 1e-9;
+    };
+    return text + fmt::format("\nGIL: held by {} of {:.2f} s, waited for by {} of {:.2f} s\n",
+                              part(gil.holder, gil.held), seconds(gil.held),
+                              part(gil.waiter, gil.waited), seconds(gil.waited));
+}
+
 }  // namespace
 
 std::string summary(const Profile& profile, const SummaryOptions& options) {
@@ -87,6 +120,7 @@ std::string summary(const Profile& profile, const SummaryOptions& options) {
     std::string text;
     for (const std::string& line : wrapped(headline(profile), width))
         text += style.bold(line) + "\n";
+    text += waits_text(profile);
     const auto add_table = [&](std::string_view title,
                                const std::vector<FunctionTotal>& functions) {
         if (functions.empty()) return;

@@ -301,9 +301,14 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
     add_linked_offset(runtime.tls_offset_slot, python.tls_offset, THREAD_STATE_TLS);
     add_linked_offset(runtime.tls_gilstate_offset_slot, python.tls_gilstate_offset,
                       THREAD_STATE_TLS_GILSTATE);
-    if (runtime.key_address.value != 0) python.key_address = (runtime.key_address + *bias).value;
-    if (runtime.current_address.value != 0)
-        python.current_address = (runtime.current_address + *bias).value;
+    const auto mapped = [&](StatedAddress address) {
+        return address.value == 0 ? 0 : (address + *bias).value;
+    };
+    python.key_address = mapped(runtime.key_address);
+    python.current_address = mapped(runtime.current_address);
+    python.none = mapped(runtime.none);
+    python.gil = mapped(runtime.gil);
+    python.collecting = mapped(runtime.collecting);
     python.key_has_flag = runtime.version.major == 3 && runtime.version.minor >= 7;
     python.code_type = (runtime.code_type + *bias).value;
     for (const process::Mapping& other : table_->mappings(state.id)) {

@@ -133,6 +133,41 @@ Result<std::optional<CgroupTargets>> resolve_targets(RecorderOptions& options,
     return std::nullopt;
 }
 
+// Waits and hits are sampled up to a rate: so many times that of ticks, as each stands for less.
+constexpr uint64_t kEventsPerTick = 10;
+
+void set_mode(const RecorderOptions& options, loader::SamplerOptions& sampler) {
+    using events::Mode;
+    sampler_config& settings = sampler.settings;
+    using Kind = events::EventSource::Kind;
+    sampler.programs = {.ticks = options.mode->ticks && options.source.kind == Kind::kPerf,
+                        .switches = options.mode->waits,
+                        .tracepoints = options.source.kind == Kind::kTracepoint,
+                        .probes = options.source.kind == Kind::kProbe};
+    settings.classify_waits = options.mode->waits;
+    settings.exact_cpu_time = options.mode->ticks && options.mode->waits;
+    settings.min_wait_ns = options.min_wait_ns;
+    const uint64_t windows_per_second = 1'000'000'000 >> BUDGET_WINDOW_SHIFT;
+    settings.events_per_window = static_cast<uint32_t>(
+        std::max<uint64_t>(1, options.frequency_hz * kEventsPerTick / windows_per_second));
+    if (options.mode->mode == Mode::kGil) settings.filter = KEEP_GIL;
+    if (options.mode->mode == Mode::kException) settings.filter = KEEP_EXCEPTIONS;
+    if (options.mode->waits || !options.source.counts_time) sampler.ring_bytes *= 4;
+}
+
+static_assert(static_cast<int>(profile::ThreadState::kOther) == THREAD_OTHER &&
+              THREAD_ACTIVITIES == THREAD_OTHER + 1);
+profile::ThreadState state_of(uint8_t activity) {
+    return static_cast<profile::ThreadState>(std::min<uint8_t>(activity, THREAD_OTHER));
+}
+
+uint8_t flags_of(uint16_t flags) {
+    return static_cast<uint8_t>(
+        ((flags & SAMPLE_FLAG_HOLDS_GIL) != 0 ? profile::kHoldsGil : 0) |
+        ((flags & SAMPLE_FLAG_HANDLES_EXCEPTION) != 0 ? profile::kHandlesException : 0) |
+        ((flags & SAMPLE_FLAG_COLLECTS_GARBAGE) != 0 ? profile::kCollectsGarbage : 0));
+}
+
 }  // namespace
 
 struct Recorder::Parts {
@@ -185,6 +220,7 @@ struct Recorder::Parts {
     }
 
     void take_records();
+    void take_unfinished_waits();
     void take_sample(const sample_record& sample);
     profile::ProcessId process_of(process::InstanceId id);
     profile::ThreadId thread_of(profile::ProcessId process, const sample_record& sample);
@@ -227,6 +263,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& requeste
     sampler_options.settings.take_native = options.native_frames != NativeFrames::kNone;
     sampler_options.settings.take_python = 1;
     sampler_options.settings.wakeup_bytes = static_cast<uint32_t>(sampler_options.ring_bytes / 4);
+    set_mode(options, sampler_options);
     auto sampler = loader::Sampler::load(sampler_options);
     if (!sampler) return tl::unexpected(sampler.error());
     parts.sampler = std::move(*sampler);
@@ -249,9 +286,11 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& requeste
     if (!tracker) return tl::unexpected(tracker.error());
     parts.tracker = std::move(*tracker);
 
-    for (const int cpu : *cpus) {
+    const bool has_perf_events =
+        options.mode->ticks && options.source.kind == events::EventSource::Kind::kPerf;
+    for (const int cpu : has_perf_events ? *cpus : std::vector<int>{}) {
         auto event =
-            sys::open_sampling_event(options.source->at_frequency(options.frequency_hz), cpu);
+            sys::open_sampling_event(options.source.at_frequency(options.frequency_hz), cpu);
         if (!event) return tl::unexpected(event.error());
         parts.events.push_back(std::move(*event));
     }
@@ -289,6 +328,12 @@ Result<void> Recorder::start() {
     parts.reader = std::make_unique<RingReader>(*parts.sampler);
     parts.busy_ns = sys::busy_ns().value_or(0);
     parts.profile.start_ns = sys::monotonic_ns();
+    if (auto attached = parts.sampler->attach_source(parts.options.source); !attached)
+        return attached;
+    if (parts.options.mode->waits) {
+        if (auto attached = parts.sampler->attach_switches(parts.profile.start_ns); !attached)
+            return attached;
+    }
     parts.profile.start_unix_ns = static_cast<int64_t>(sys::unix_ns());
     parts.add_machine_facts();
     parts.writer = std::make_unique<record::Writer>(*parts.sink);
@@ -320,6 +365,19 @@ void Recorder::stop() {
     parts.reader->stop();
     parts.busy_ns = sys::busy_ns().value_or(parts.busy_ns) - parts.busy_ns;
     parts.take_records();
+    parts.take_unfinished_waits();
+}
+
+// Of waits that go on when the recording ends.
+void Recorder::Parts::take_unfinished_waits() {
+    if (!options.mode->waits) return;
+    tracker->catch_up();
+    for (watched_thread& thread : sampler->waiting_threads()) {
+        const uint64_t waited_ns = profile.end_ns - std::min(thread.since_ns, profile.end_ns);
+        if (thread.wait.header.kind != RECORD_SAMPLE || waited_ns < options.min_wait_ns) continue;
+        thread.wait.weight = waited_ns * thread.every;
+        take_sample(thread.wait);
+    }
 }
 
 void Recorder::Parts::take_records() {
@@ -370,6 +428,8 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     taken.time_ns = sample.time_ns;
     taken.weight = sample.weight;
     taken.cpu = static_cast<uint16_t>(sample.cpu);
+    taken.state = state_of(sample.activity);
+    taken.flags = flags_of(sample.flags);
     taken.thread = thread_of(process_of(instance), sample);
     ++samples;
     sampled.insert(instance.value);
@@ -495,9 +555,10 @@ const std::vector<profile::Statistic>& Recorder::statistics() const {
 }
 
 void Recorder::Parts::add_machine_facts() {
-    const events::EventSource& source = *options.source;
-    profile.sources.push_back({std::string(source.name), std::string(source.unit),
-                               source.period(options.frequency_hz),
+    const events::EventSource& source = options.source;
+    const bool is_cpu_time = options.mode->mode == events::Mode::kCpu;
+    profile.sources.push_back({is_cpu_time ? source.name : std::string(options.mode->name),
+                               source.unit, source.period(options.frequency_hz),
                                static_cast<uint32_t>(options.frequency_hz)});
     utsname system{};
     uname(&system);
@@ -507,6 +568,7 @@ void Recorder::Parts::add_machine_facts() {
     profile.settings["cpus"] = std::to_string(cpus);
     profile.settings["cpu_model"] = sys::cpu_model();
     profile.settings["cpu_governor"] = sys::cpu_governor();
+    profile.settings["mode"] = options.mode->name;
     profile.settings["frequency_hz"] = std::to_string(options.frequency_hz);
     profile.settings["pyebpf_version"] = PYEBPF_VERSION;
 }
@@ -526,7 +588,8 @@ std::vector<profile::Statistic> Recorder::Parts::make_statistics() const {
     input.malformed_records = store.malformed_records() + malformed_samples;
     input.lost_process_events = table->lost_events();
     input.processes_seen = table->size();
-    input.expected_ticks = period == 0 ? 0 : busy_ns / period;
+    const bool has_ticks = options.mode->ticks && options.source.counts_time;
+    input.expected_ticks = has_ticks ? busy_ns / period : 0;
     input.cpus = cpus;
     return pipeline::make_statistics(input);
 }

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/sink.h"
 #include "events/event_source.h"
+#include "events/mode.h"
 #include "pipeline/cgroup_targets.h"
 #include "pipeline/stack_resolver.h"
 #include "profile/profile.h"
@@ -31,7 +32,9 @@ struct RecorderOptions {
     std::vector<std::string> command;  // started by the recorder
     CgroupTargetOptions cgroups;       // with pids: these are the containers' own
     bool follow_children = true;
-    const events::EventSource* source = &events::sources().front();  // cpu-clock
+    events::EventSource source = events::sources().front();   // cpu-clock
+    const events::ModeInfo* mode = &events::modes().front();  // cpu
+    uint64_t min_wait_ns = 0;                                 // shorter waits are left out
     uint64_t frequency_hz = 99;
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;

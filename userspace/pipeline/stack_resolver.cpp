@@ -2,6 +2,7 @@
 #include "pipeline/stack_resolver.h"
 
 #include <algorithm>
+#include <array>
 
 #include "python/line_table.h"
 #include "python/live_reader.h"
@@ -65,6 +66,15 @@ PythonChain to_chain(const std::vector<python_frame>& raw, const python::Runtime
     return chain;
 }
 
+// Programs at tracepoints are on the kernel stacks that they take: their own function, and what the
+// kernel calls them through (include/trace/bpf_probe.h, include/trace/perf.h).
+bool is_of_collector(std::string_view function) {
+    return std::ranges::any_of(
+        std::array{"bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "trace_call_bpf",
+                   "perf_trace_", "perf_syscall_", "perf_call_bpf_"},
+        [&](std::string_view start) { return function.starts_with(start); });
+}
+
 }  // namespace
 
 size_t StackResolver::StackKeyHash::operator()(const StackKey& key) const noexcept {
@@ -101,7 +111,11 @@ ResolvedId StackResolver::resolve(const sample_record& sample, process::Instance
 
     std::vector<Level> levels;
     if (kernel != nullptr) {
-        for (const uint64_t address : *kernel) levels.push_back({.frame = kernel_frame(address)});
+        for (const uint64_t address : *kernel) {
+            const FrameId frame = kernel_frame(address);
+            if (!levels.empty() || !is_of_collector(profile_.text(profile_.frame(frame).function)))
+                levels.push_back({.frame = frame});
+        }
     }
     const NativeStack native_stack = native != nullptr ? locate(*native, instance) : NativeStack{};
     static const std::vector<python_frame> kNoPython;
@@ -112,7 +126,12 @@ ResolvedId StackResolver::resolve(const sample_record& sample, process::Instance
         levels.push_back({.frame = marker("[truncated: deeper Python frames]")});
     if (sample.native_outcome == NATIVE_TRUNCATED)
         levels.push_back({.frame = marker("[truncated: deeper native frames]")});
-    if (levels.empty()) levels.push_back({.frame = marker("[no stack]")});
+    if (levels.empty()) {
+        const bool began_earlier = (sample.flags & SAMPLE_FLAG_BEGAN_EARLIER) != 0;
+        complete = complete && !began_earlier;
+        levels.push_back({.frame = marker(began_earlier ? "[waiting since before the recording]"
+                                                        : "[no stack]")});
+    }
 
     const ResolvedId id{static_cast<uint32_t>(resolved_.size())};
     resolved_.push_back({.levels = std::move(levels)});

@@ -162,6 +162,25 @@ void find_key_and_current(const elf::ElfFile& file, const Symbols& symbols,
     if (runtime.current_address.value != 0) runtime.sources |= THREAD_STATE_CURRENT;
 }
 
+// Up to 3.6 they are variables that only the full symbol table names.
+void find_gil_and_collector(const Symbols& symbols, const RuntimeOffsets& offsets,
+                            Runtime& runtime) {
+    runtime.none = symbols.address("_Py_NoneStruct");
+    if (runtime.runtime_state.value == 0) {
+        const bool is_python_2 = runtime.version.major == 2;
+        runtime.gil = symbols.address(is_python_2 ? "interpreter_lock" : "gil_mutex");
+        const StatedAddress other = symbols.address("switch_mutex");  // 3.6 has two of them
+        if (other.value != 0) runtime.gil = std::min(runtime.gil, other);
+        runtime.collecting = symbols.address("collecting");
+        return;
+    }
+    // Through the pointer to the holder's thread state, which was corrected for patch releases.
+    if (offsets.gil != kAbsent && offsets.current_thread_state > offsets.gil)
+        runtime.gil = runtime.current_address - (offsets.current_thread_state - offsets.gil);
+    if (offsets.collecting != kAbsent)
+        runtime.collecting = runtime.runtime_state + offsets.collecting;
+}
+
 void find_interpreters(const elf::ElfFile& file, const Symbols& symbols,
                        const RuntimeOffsets& offsets, Runtime& runtime) {
     if (runtime.runtime_state.value != 0) {
@@ -247,6 +266,7 @@ Inspection inspect(const elf::ElfFile& file, std::string_view path_hint) {
     find_interpreters(file, symbols, offsets, runtime);
     find_tls(file, symbols, runtime);
     find_key_and_current(file, symbols, offsets, runtime);
+    find_gil_and_collector(symbols, offsets, runtime);
     if (runtime.sources == 0)
         return unsupported(runtime.version, name + ": nothing in it leads to its thread states");
     return {.is_python = true, .runtime = std::make_shared<const Runtime>(std::move(runtime))};

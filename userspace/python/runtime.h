@@ -64,6 +64,12 @@ struct Runtime {
     // int, the pthread key (3.6 - 3.14); from 3.7 on the int before it says whether it is valid.
     StatedAddress key_address;
     StatedAddress current_address;  // pointer to the GIL holder's thread state (<= 3.11)
+
+    // What a thread is doing (bpf/python_activity.bpf.h); 0: not known, or found through the thread
+    // state.
+    StatedAddress none;
+    StatedAddress gil;         // of 2.7: of the pointer to it
+    StatedAddress collecting;  // the garbage collector's flag
 };
 
 // Why a file that contains a Python runtime cannot be profiled.

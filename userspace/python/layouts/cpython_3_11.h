@@ -30,6 +30,13 @@ inline constexpr Layout kCpython311[] = {
                 .native_thread_id = 160,  // PyThreadState.native_thread_id
                 .status = kAbsent,
                 .holds_gil = kAbsent,
+                .raised = 96,  // PyThreadState.curexc_type
+                .handled = 120,  // PyThreadState.exc_info
+                .handled_previous = 8,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = kAbsent,
+                .collecting = 848,  // PyInterpreterState.gc.collecting
             },
             .cframe = {
                 .current_frame = 8,  // _PyCFrame.current_frame
@@ -82,11 +89,15 @@ inline constexpr Layout kCpython311[] = {
             .interpreters_head = 40,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 576,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 596,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 360,  // _PyRuntimeState.ceval.gil
+            .collecting = kAbsent,
         },
         .runtime_arm64 = {
             .interpreters_head = 40,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 592,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 612,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 360,  // _PyRuntimeState.ceval.gil
+            .collecting = kAbsent,
         },
         .interpreter_next = 0,  // PyInterpreterState.next
         .interpreter_threads = 16,  // PyInterpreterState.threads.head

@@ -30,6 +30,13 @@ inline constexpr Layout kCpython312[] = {
                 .native_thread_id = 144,  // PyThreadState.native_thread_id
                 .status = 24,  // PyThreadState._status
                 .holds_gil = kAbsent,
+                .raised = 96,  // PyThreadState.current_exception
+                .handled = 104,  // PyThreadState.exc_info
+                .handled_previous = 8,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = 384,  // PyInterpreterState.ceval.gil
+                .collecting = 312,  // PyInterpreterState.gc.collecting
             },
             .cframe = {
                 .current_frame = 0,  // _PyCFrame.current_frame
@@ -82,11 +89,15 @@ inline constexpr Layout kCpython312[] = {
             .interpreters_head = 40,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = 1548,  // _PyRuntimeState.autoTSSkey._key
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .runtime_arm64 = {
             .interpreters_head = 40,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = 1548,  // _PyRuntimeState.autoTSSkey._key
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .interpreter_next = 0,  // PyInterpreterState.next
         .interpreter_threads = 72,  // PyInterpreterState.threads.head

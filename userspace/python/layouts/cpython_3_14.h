@@ -30,6 +30,13 @@ inline constexpr Layout kCpython314[] = {
                 .native_thread_id = 160,  // PyThreadState.native_thread_id
                 .status = 32,  // PyThreadState._status
                 .holds_gil = 36,  // PyThreadState.holds_gil
+                .raised = 112,  // PyThreadState.current_exception
+                .handled = 120,  // PyThreadState.exc_info
+                .handled_previous = 8,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = 16,  // PyInterpreterState.ceval.gil
+                .collecting = 7600,  // PyInterpreterState.gc.collecting
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -82,11 +89,15 @@ inline constexpr Layout kCpython314[] = {
             .interpreters_head = 808,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = 2340,  // _PyRuntimeState.autoTSSkey._key
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .runtime_arm64 = {
             .interpreters_head = 808,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = 2340,  // _PyRuntimeState.autoTSSkey._key
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .interpreter_next = 7272,  // PyInterpreterState.next
         .interpreter_threads = 7344,  // PyInterpreterState.threads.head
@@ -159,6 +170,13 @@ inline constexpr Layout kCpython314[] = {
                 .native_thread_id = 160,  // PyThreadState.native_thread_id
                 .status = 32,  // PyThreadState._status
                 .holds_gil = 36,  // PyThreadState.holds_gil
+                .raised = 112,  // PyThreadState.current_exception
+                .handled = 120,  // PyThreadState.exc_info
+                .handled_previous = 8,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = 16,  // PyInterpreterState.ceval.gil
+                .collecting = 7600,  // PyInterpreterState.gc.collecting
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -211,11 +229,15 @@ inline constexpr Layout kCpython314[] = {
             .interpreters_head = 808,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = 2340,  // _PyRuntimeState.autoTSSkey._key
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .runtime_arm64 = {
             .interpreters_head = 808,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = 2340,  // _PyRuntimeState.autoTSSkey._key
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .interpreter_next = 7272,  // PyInterpreterState.next
         .interpreter_threads = 7344,  // PyInterpreterState.threads.head

@@ -30,6 +30,13 @@ inline constexpr Layout kCpython315[] = {
                 .native_thread_id = 184,  // PyThreadState.native_thread_id
                 .status = 32,  // PyThreadState._status
                 .holds_gil = 36,  // PyThreadState.holds_gil
+                .raised = 136,  // PyThreadState.current_exception
+                .handled = 144,  // PyThreadState.exc_info
+                .handled_previous = 8,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = 16,  // PyInterpreterState.ceval.gil
+                .collecting = 7512,  // PyInterpreterState.gc.collecting
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -82,11 +89,15 @@ inline constexpr Layout kCpython315[] = {
             .interpreters_head = 936,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = kAbsent,
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .runtime_arm64 = {
             .interpreters_head = 936,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = kAbsent,
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .interpreter_next = 7264,  // PyInterpreterState.next
         .interpreter_threads = 7336,  // PyInterpreterState.threads.head
@@ -159,6 +170,13 @@ inline constexpr Layout kCpython315[] = {
                 .native_thread_id = 184,  // PyThreadState.native_thread_id
                 .status = 32,  // PyThreadState._status
                 .holds_gil = 36,  // PyThreadState.holds_gil
+                .raised = 136,  // PyThreadState.current_exception
+                .handled = 144,  // PyThreadState.exc_info
+                .handled_previous = 8,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = 16,  // PyInterpreterState.ceval.gil
+                .collecting = 7512,  // PyInterpreterState.gc.collecting
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -211,11 +229,15 @@ inline constexpr Layout kCpython315[] = {
             .interpreters_head = 936,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = kAbsent,
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .runtime_arm64 = {
             .interpreters_head = 936,  // _PyRuntimeState.interpreters.head
             .current_thread_state = kAbsent,
             .auto_key = kAbsent,
+            .gil = kAbsent,
+            .collecting = kAbsent,
         },
         .interpreter_next = 7264,  // PyInterpreterState.next
         .interpreter_threads = 7336,  // PyInterpreterState.threads.head

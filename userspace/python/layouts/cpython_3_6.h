@@ -30,6 +30,13 @@ inline constexpr Layout kCpython36[] = {
                 .native_thread_id = kAbsent,
                 .status = kAbsent,
                 .holds_gil = kAbsent,
+                .raised = 80,  // PyThreadState.curexc_type
+                .handled = 104,  // PyThreadState.exc_type
+                .handled_previous = kAbsent,
+            },
+            .interpreter = {
+                .gil = kAbsent,
+                .collecting = kAbsent,
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -106,6 +113,13 @@ inline constexpr Layout kCpython36[] = {
                 .native_thread_id = kAbsent,
                 .status = kAbsent,
                 .holds_gil = kAbsent,
+                .raised = 80,  // PyThreadState.curexc_type
+                .handled = 104,  // PyThreadState.exc_type
+                .handled_previous = kAbsent,
+            },
+            .interpreter = {
+                .gil = kAbsent,
+                .collecting = kAbsent,
             },
             .cframe = {
                 .current_frame = kAbsent,

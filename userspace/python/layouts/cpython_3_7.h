@@ -30,6 +30,13 @@ inline constexpr Layout kCpython37[] = {
                 .native_thread_id = kAbsent,
                 .status = kAbsent,
                 .holds_gil = kAbsent,
+                .raised = 88,  // PyThreadState.curexc_type
+                .handled = 144,  // PyThreadState.exc_info
+                .handled_previous = 24,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = kAbsent,
+                .collecting = kAbsent,
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -82,11 +89,15 @@ inline constexpr Layout kCpython37[] = {
             .interpreters_head = 24,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 1480,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 1508,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 1264,  // _PyRuntimeState.ceval.gil
+            .collecting = 632,  // _PyRuntimeState.gc.collecting
         },
         .runtime_arm64 = {
             .interpreters_head = 24,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 1496,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 1524,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 1264,  // _PyRuntimeState.ceval.gil
+            .collecting = 632,  // _PyRuntimeState.gc.collecting
         },
         .interpreter_next = 0,  // PyInterpreterState.next
         .interpreter_threads = 8,  // PyInterpreterState.tstate_head
@@ -116,6 +127,13 @@ inline constexpr Layout kCpython37[] = {
                 .native_thread_id = kAbsent,
                 .status = kAbsent,
                 .holds_gil = kAbsent,
+                .raised = 88,  // PyThreadState.curexc_type
+                .handled = 144,  // PyThreadState.exc_info
+                .handled_previous = 24,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = kAbsent,
+                .collecting = kAbsent,
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -168,11 +186,15 @@ inline constexpr Layout kCpython37[] = {
             .interpreters_head = 24,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 1480,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 1508,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 1264,  // _PyRuntimeState.ceval.gil
+            .collecting = 632,  // _PyRuntimeState.gc.collecting
         },
         .runtime_arm64 = {
             .interpreters_head = 24,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 1496,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 1524,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 1264,  // _PyRuntimeState.ceval.gil
+            .collecting = 632,  // _PyRuntimeState.gc.collecting
         },
         .interpreter_next = 0,  // PyInterpreterState.next
         .interpreter_threads = 8,  // PyInterpreterState.tstate_head

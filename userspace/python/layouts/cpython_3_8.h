@@ -30,6 +30,13 @@ inline constexpr Layout kCpython38[] = {
                 .native_thread_id = kAbsent,
                 .status = kAbsent,
                 .holds_gil = kAbsent,
+                .raised = 88,  // PyThreadState.curexc_type
+                .handled = 144,  // PyThreadState.exc_info
+                .handled_previous = 24,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = kAbsent,
+                .collecting = kAbsent,
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -82,11 +89,15 @@ inline constexpr Layout kCpython38[] = {
             .interpreters_head = 32,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 1368,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 1396,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 1152,  // _PyRuntimeState.ceval.gil
+            .collecting = 544,  // _PyRuntimeState.gc.collecting
         },
         .runtime_arm64 = {
             .interpreters_head = 32,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 1384,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 1412,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 1152,  // _PyRuntimeState.ceval.gil
+            .collecting = 544,  // _PyRuntimeState.gc.collecting
         },
         .interpreter_next = 0,  // PyInterpreterState.next
         .interpreter_threads = 8,  // PyInterpreterState.tstate_head

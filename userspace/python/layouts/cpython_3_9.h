@@ -30,6 +30,13 @@ inline constexpr Layout kCpython39[] = {
                 .native_thread_id = kAbsent,
                 .status = kAbsent,
                 .holds_gil = kAbsent,
+                .raised = 88,  // PyThreadState.curexc_type
+                .handled = 144,  // PyThreadState.exc_info
+                .handled_previous = 24,  // _PyErr_StackItem.previous_item
+            },
+            .interpreter = {
+                .gil = kAbsent,
+                .collecting = 816,  // PyInterpreterState.gc.collecting
             },
             .cframe = {
                 .current_frame = kAbsent,
@@ -82,11 +89,15 @@ inline constexpr Layout kCpython39[] = {
             .interpreters_head = 32,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 568,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 588,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 352,  // _PyRuntimeState.ceval.gil
+            .collecting = kAbsent,
         },
         .runtime_arm64 = {
             .interpreters_head = 32,  // _PyRuntimeState.interpreters.head
             .current_thread_state = 584,  // _PyRuntimeState.gilstate.tstate_current
             .auto_key = 604,  // _PyRuntimeState.gilstate.autoTSSkey._key
+            .gil = 352,  // _PyRuntimeState.ceval.gil
+            .collecting = kAbsent,
         },
         .interpreter_next = 0,  // PyInterpreterState.next
         .interpreter_threads = 8,  // PyInterpreterState.tstate_head

@@ -23,7 +23,9 @@ inline constexpr uint16_t kAbsent = LAYOUT_ABSENT;
 struct RuntimeOffsets {
     uint16_t interpreters_head = kAbsent;
     uint16_t current_thread_state = kAbsent;  // the GIL holder's, up to 3.11
-    uint16_t auto_key = kAbsent;  // the pthread key itself; its _is_initialized is 4 before
+    uint16_t auto_key = kAbsent;    // the pthread key itself; its _is_initialized is 4 before
+    uint16_t gil = kAbsent;         // up to 3.11
+    uint16_t collecting = kAbsent;  // the garbage collector's flag, up to 3.8
 };
 
 // Where _Py_DebugOffsets (3.13+) keeps the numbers that we take from it; member names join
