@@ -533,9 +533,10 @@ void Recorder::Parts::forget_what_is_written() {
     }
 }
 
-Result<void> Recorder::flush() {
+Result<void> Recorder::flush(const Look& look) {
     Parts& parts = *parts_;
     parts.name_samples();
+    if (look) look(parts.profile);
     parts.writer->append(parts.profile);
     parts.forget_what_is_written();
     return parts.sink->finish();

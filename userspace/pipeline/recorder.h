@@ -65,8 +65,10 @@ class Recorder {
     [[nodiscard]] Result<void> start();
     // Takes in what has happened for up to timeout_ms. False when all targets have ended.
     [[nodiscard]] bool pump(int timeout_ms);
-    // Writes what was sampled since the last call. At least once a second.
-    [[nodiscard]] Result<void> flush();
+    // Writes what was sampled since the last call. At least once a second. `look` sees it before it
+    // is forgotten: the profile's samples are the new ones.
+    using Look = std::function<void(const profile::Profile&)>;
+    [[nodiscard]] Result<void> flush(const Look& look = {});
     void stop();
     [[nodiscard]] RecorderStatus status() const;
     // Exit status of the command; waits for it.
