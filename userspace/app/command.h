@@ -25,6 +25,7 @@ std::unique_ptr<Command> make_convert_command();
 std::unique_ptr<Command> make_view_command();
 std::unique_ptr<Command> make_doctor_command();
 std::unique_ptr<Command> make_events_command();
+std::unique_ptr<Command> make_top_command();
 std::unique_ptr<Command> make_ps_command();
 std::unique_ptr<Command> make_diff_command();
 std::unique_ptr<Command> make_check_command();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // pyebpf record: samples for a while and writes one profile.
 #include <fmt/format.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,8 +12,10 @@
 
 #include "app/command.h"
 #include "app/format_options.h"
+#include "app/sampling_options.h"
 #include "app/status_line.h"
-#include "base/escape.h"
+#include "app/stop_signals.h"
+#include "app/targets.h"
 #include "base/log.h"
 #include "base/unnamed_file.h"
 #include "output/format.h"
@@ -25,45 +26,17 @@
 #include "pipeline/statistics.h"
 #include "record/reader.h"
 #include "sys/clock.h"
-#include "sys/perf_event.h"
 
 namespace pyebpf::app {
 
 namespace {
 
 constexpr int kPumpMs = 50;
+constexpr double kMaxBlockUs = 1e9;
 constexpr uint64_t kFlushNs = 1'000'000'000;
 constexpr const char* kDefaultOutput = "profile.pyebpf";
 // More samples are not read back only to show the top functions in the terminal.
 constexpr uint64_t kMaxSummarySamples = 5'000'000;
-
-// SIGINT and SIGTERM as readable events while it lives; then they have their default effect again,
-// so that a second Ctrl-C aborts.
-class StopSignals {
-  public:
-    StopSignals() {
-        sigemptyset(&set_);
-        sigaddset(&set_, SIGINT);
-        sigaddset(&set_, SIGTERM);
-        sigprocmask(SIG_BLOCK, &set_, nullptr);
-        fd_ = UniqueFd(signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK));
-    }
-    ~StopSignals() { restore(); }
-    StopSignals(const StopSignals&) = delete;
-    StopSignals& operator=(const StopSignals&) = delete;
-
-    // The signal that came, if one did.
-    [[nodiscard]] std::optional<int> take() const {
-        signalfd_siginfo info;
-        if (::read(fd_.get(), &info, sizeof(info)) != sizeof(info)) return std::nullopt;
-        return static_cast<int>(info.ssi_signo);
-    }
-    void restore() { sigprocmask(SIG_UNBLOCK, &set_, nullptr); }
-
-  private:
-    sigset_t set_{};
-    UniqueFd fd_;
-};
 
 class RecordCommand : public Command {
   public:
@@ -72,8 +45,6 @@ class RecordCommand : public Command {
 
   private:
     Result<pipeline::RecorderOptions> recorder_options() const;
-    // "the whole machine", "2 processes", "python3".
-    std::string target_text() const;
     // Samples until the duration is over, a signal comes or all targets have ended. Returns the
     // signal. The recording gets its name, if it is to have one, when its first second is written.
     Result<std::optional<int>> sample(pipeline::Recorder& recorder,
@@ -85,12 +56,7 @@ class RecordCommand : public Command {
                                int hidden_recording, output::OutputFile& file,
                                output::OutputFile* statistics) const;
 
-    bool all_ = false;
-    std::vector<uint32_t> pids_;
-    pipeline::CgroupTargetOptions cgroups_;
-    bool runtime_sockets_ = false;
-    std::vector<std::string> command_;
-    bool children_ = true;
+    Targets targets_;
     std::string event_;
     std::string mode_ = "cpu";
     double min_block_us_ = 0;
@@ -122,33 +88,7 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         "  pyebpf record --container web -o web.html\n"
         "  pyebpf record -p 1234 -o - | flamegraph.pl > profile.svg\n"
         "  pyebpf record -o run.html -- python3 script.py");
-    record->add_flag("-a,--all", all_, "All processes of the machine");
-    record->add_option("-p,--pid", pids_, "Processes, with their threads and children")
-        ->delimiter(',')
-        ->type_name("PID[,PID…]");
-    record
-        ->add_option("--container", cgroups_.containers,
-                     "Containers by name or the beginning of an id; with -p: processes in them, by "
-                     "the container's own ids")
-        ->type_name("NAME")
-        ->allow_extra_args(false);
-    record->add_option("--pod", cgroups_.pods, "Kubernetes pods")
-        ->type_name("[NAMESPACE/]NAME")
-        ->allow_extra_args(false);
-    record->add_option("--service", cgroups_.units, "systemd units and slices")
-        ->type_name("UNIT")
-        ->allow_extra_args(false);
-    record->add_option("--cgroup", cgroups_.cgroups, "Cgroups, with all below them")
-        ->type_name("PATH")
-        ->allow_extra_args(false);
-    record->add_flag("--runtime-sockets", runtime_sockets_,
-                     "Ask docker and podman for names that their files do not tell");
-    record->add_flag("--children,!--no-children", children_,
-                     "With -p and a command: also what they start (default: yes)");
-    record
-        ->add_option("command", command_,
-                     "After --: a command to start and sample from its first instruction")
-        ->type_name("COMMAND ARG…");
+    targets_.add_to(*record);
     std::string sources;
     for (const events::EventSource& source : events::sources())
         sources += fmt::format("{}{}", sources.empty() ? "" : ", ", source.name);
@@ -210,32 +150,17 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
 }
 
 Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
-    const bool by_cgroup = !cgroups_.empty();
-    const int targets =
-        (all_ ? 1 : 0) + (pids_.empty() && !by_cgroup ? 0 : 1) + (command_.empty() ? 0 : 1);
-    if (targets != 1) {
-        return fail(targets == 0 ? "nothing to record" : "more than one kind of target",
-                    "give one of: -a (the whole machine), -p PID, --container NAME (or --pod, "
-                    "--service, --cgroup), or -- COMMAND",
-                    kExitUsage);
-    }
-    if (!std::isfinite(frequency_hz_) || frequency_hz_ < 1 ||
-        frequency_hz_ != std::floor(frequency_hz_)) {
-        return fail(fmt::format("a frequency of {} Hz is not possible", frequency_hz_),
-                    "give a whole number of at least 1, such as 99", kExitUsage);
-    }
-    constexpr double kBeyondAnyLimit =
-        1e9;  // the numbers below fit into every integer from here on
-    if (frequency_hz_ > kBeyondAnyLimit) {
-        return fail(fmt::format("a frequency of {} Hz is above the kernel's limit of {} Hz",
-                                frequency_hz_, sys::max_sample_rate_hz()),
-                    "lower it", kExitUsage);
-    }
+    pipeline::RecorderOptions options;
+    if (auto applied = targets_.apply(options, Targets::Default::kNone); !applied)
+        return tl::unexpected(applied.error());
+    auto frequency = whole_frequency(frequency_hz_);
+    if (!frequency) return tl::unexpected(frequency.error());
+    options.frequency_hz = *frequency;
     if (!std::isfinite(duration_s_) || duration_s_ < 0) {
         return fail(fmt::format("a duration of {} s is not possible", duration_s_),
                     "give a positive number of seconds, or 0", kExitUsage);
     }
-    auto source = events::find_source(event_.empty() ? "cpu-clock" : event_, pids_);
+    auto source = events::find_source(event_.empty() ? "cpu-clock" : event_, options.pids);
     if (!source) return tl::unexpected(source.error());
     auto mode = events::find_mode(mode_);
     if (!mode) return tl::unexpected(mode.error());
@@ -244,7 +169,7 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
                     "a mode other than cpu chooses its events itself: leave --event out",
                     kExitUsage);
     }
-    if (!std::isfinite(min_block_us_) || min_block_us_ < 0 || min_block_us_ > kBeyondAnyLimit) {
+    if (!std::isfinite(min_block_us_) || min_block_us_ < 0 || min_block_us_ > kMaxBlockUs) {
         return fail(fmt::format("--min-block {} is not possible", min_block_us_),
                     "give a number of microseconds, such as 10", kExitUsage);
     }
@@ -257,7 +182,6 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
         return fail(fmt::format("--max-loss {} is not possible", max_loss_percent_),
                     "give a percentage from 0 to 100", kExitUsage);
     }
-    pipeline::RecorderOptions options;
     if (std::ranges::any_of(source->sites, &events::ProbeSite::single_steps)) {
         log::warning(fmt::format(
             "{}: the kernel must execute this instruction step by step: a hit costs the program "
@@ -267,27 +191,12 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     options.source = std::move(*source);
     options.mode = *mode;
     options.min_wait_ns = static_cast<uint64_t>(min_block_us_ * 1e3);
-    options.pids = pids_;
-    options.cgroups = cgroups_;
-    options.runtime_sockets = runtime_sockets_;
-    options.command = command_;
-    options.follow_children = children_;
-    options.frequency_hz = static_cast<uint64_t>(frequency_hz_);
     options.kernel_frames = kernel_;
     options.accept_kernel_hazard = accept_kernel_hazard_;
     options.embed_source = embed_source_;
-    using pipeline::NativeFrames;
-    const std::string which = no_native_ ? "none" : native_;
-    if (which == "all") {
-        options.native_frames = NativeFrames::kAll;
-    } else if (which == "extensions" || which.empty()) {
-        options.native_frames = NativeFrames::kExtensions;
-    } else if (which == "none") {
-        options.native_frames = NativeFrames::kNone;
-    } else {
-        return fail(fmt::format("--native={} is not known", which), "give all, extensions or none",
-                    kExitUsage);
-    }
+    auto native = native_frames(no_native_ ? "none" : native_);
+    if (!native) return tl::unexpected(native.error());
+    options.native_frames = *native;
     if (debuginfod_) {
         auto debuginfod = symbolize::Debuginfod::open();
         if (!debuginfod) return tl::unexpected(debuginfod.error());
@@ -324,20 +233,6 @@ Result<std::optional<int>> RecordCommand::sample(pipeline::Recorder& recorder,
         }
     }
     return signal;
-}
-
-std::string RecordCommand::target_text() const {
-    if (all_) return "the whole machine";
-    if (!command_.empty()) return command_.front();
-    if (pids_.empty()) {
-        std::vector<std::string> names;
-        for (const auto* list :
-             {&cgroups_.containers, &cgroups_.pods, &cgroups_.units, &cgroups_.cgroups})
-            for (const std::string& name : *list) names.push_back(printable(name));
-        return fmt::format("{}", fmt::join(names, ", "));
-    }
-    return pids_.size() == 1 ? fmt::format("process {}", pids_.front())
-                             : fmt::format("{} processes", pids_.size());
 }
 
 Result<int> RecordCommand::run() {
@@ -379,7 +274,7 @@ Result<int> RecordCommand::run() {
     if (!recorder) return tl::unexpected(recorder.error());
     if (auto started = (*recorder)->start(); !started) return tl::unexpected(started.error());
     log::info(
-        fmt::format("recording {} at {} Hz{}{}", target_text(), frequency_hz_,
+        fmt::format("recording {} at {} Hz{}{}", targets_.text(), frequency_hz_,
                     mode_ == "cpu" ? "" : ", mode " + mode_,
                     duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
     const auto signal = sample(**recorder, is_recording ? &*file : nullptr);
