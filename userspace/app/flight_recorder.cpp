@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -57,9 +58,11 @@ Result<void> FlightRecorder::advance(pipeline::Recorder& recorder, uint64_t now_
     return {};
 }
 
-Result<void> FlightRecorder::restart(pipeline::Recorder& recorder, uint64_t now_ns) {
+Result<void> FlightRecorder::keep_all(pipeline::Recorder& recorder, uint64_t now_ns) {
     if (auto begun = begin_piece(recorder, now_ns); !begun) return begun;
     pieces_.erase(pieces_.begin(), pieces_.end() - 1);
+    seconds_ = std::numeric_limits<double>::infinity();
+    kept_from_ns_ = now_ns;
     return {};
 }
 
@@ -78,10 +81,13 @@ Result<profile::Profile> FlightRecorder::read(size_t count) const {
         pieces.push_back(std::move(*piece));
     }
     auto whole = profile::combined_pieces(std::move(pieces));
-    if (!whole || std::isinf(seconds_)) return whole;
-    const double length = static_cast<double>(whole->end_ns - whole->start_ns) * 1e-9;
-    return profile::filtered(std::move(*whole),
-                             {.from_seconds = std::max(0.0, length - seconds_)});
+    if (!whole) return whole;
+    const double from_ns = std::isinf(seconds_)
+                               ? static_cast<double>(kept_from_ns_)
+                               : static_cast<double>(whole->end_ns) - seconds_ * 1e9;
+    const double later_ns = from_ns - static_cast<double>(whole->start_ns);
+    if (later_ns <= 0) return whole;
+    return profile::filtered(std::move(*whole), {.from_seconds = later_ns * 1e-9});
 }
 
 }  // namespace pyebpf::app

@@ -25,8 +25,8 @@ class FlightRecorder {
 
     // Begins a new piece when it is time, and drops what is too old. Call it after every flush.
     [[nodiscard]] Result<void> advance(pipeline::Recorder& recorder, uint64_t now_ns);
-    // Forgets what was recorded up to now.
-    [[nodiscard]] Result<void> restart(pipeline::Recorder& recorder, uint64_t now_ns);
+    // What was recorded up to now is dropped; from now on everything is kept.
+    [[nodiscard]] Result<void> keep_all(pipeline::Recorder& recorder, uint64_t now_ns);
 
     // All pieces as one profile, the seconds that were asked for. `recorder` goes on in a new piece.
     [[nodiscard]] Result<profile::Profile> take(pipeline::Recorder& recorder, uint64_t now_ns);
@@ -47,6 +47,7 @@ class FlightRecorder {
     [[nodiscard]] Result<void> begin_piece(pipeline::Recorder& recorder, uint64_t now_ns);
 
     double seconds_;
+    uint64_t kept_from_ns_ = 0;  // 0: from the beginning
     std::deque<Piece> pieces_;  // the last one is being written
 };
 

@@ -21,6 +21,9 @@ class Targets {
     // Fails if there is none, or more than one kind.
     [[nodiscard]] Result<void> apply(pipeline::RecorderOptions& options, Default if_none) const;
 
+    [[nodiscard]] bool is_whole_machine() const {
+        return pids_.empty() && cgroups_.empty() && command_.empty();
+    }
     // "the whole machine", "2 processes", "python3"; printable.
     [[nodiscard]] std::string text() const;
 

@@ -567,8 +567,8 @@ Result<void> Recorder::finish() {
     return parts_->sink->finish();
 }
 
-const std::vector<profile::Statistic>& Recorder::statistics() const {
-    return parts_->profile.statistics;
+std::vector<profile::Statistic> Recorder::statistics() const {
+    return parts_->make_statistics();
 }
 
 void Recorder::Parts::add_machine_facts() {

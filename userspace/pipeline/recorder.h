@@ -80,8 +80,8 @@ class Recorder {
     void signal_command(int signal);
     // After stop(): writes the rest and ends the recording. Call once.
     [[nodiscard]] Result<void> finish();
-    // After finish().
-    [[nodiscard]] const std::vector<profile::Statistic>& statistics() const;
+    // Since start().
+    [[nodiscard]] std::vector<profile::Statistic> statistics() const;
 
   private:
     Recorder();
