@@ -48,8 +48,7 @@ Result<void> FlightRecorder::begin_piece(pipeline::Recorder& recorder, uint64_t 
 Result<void> FlightRecorder::advance(pipeline::Recorder& recorder, uint64_t now_ns) {
     if (std::isinf(seconds_)) return {};
     if (pieces_.back().start_ns == 0) pieces_.back().start_ns = now_ns;
-    const auto piece_ns =
-        static_cast<uint64_t>(std::max(seconds_ / kPieces, kShortestPiece) * 1e9);
+    const auto piece_ns = static_cast<uint64_t>(std::max(seconds_ / kPieces, kShortestPiece) * 1e9);
     if (now_ns - pieces_.back().start_ns < piece_ns) return {};
     if (auto begun = begin_piece(recorder, now_ns); !begun) return begun;
     // A piece ends where the next one begins.

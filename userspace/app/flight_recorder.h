@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the last seconds of a recording: it is made in pieces, each a recording of its own in a file
-// that nobody sees, and pieces that are too old are dropped.
+// Keeps the last seconds of a recording: it is made in pieces, each a recording of its own in a
+// file that nobody sees, and pieces that are too old are dropped.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class FlightRecorder {
     // What was recorded up to now is dropped; from now on everything is kept.
     [[nodiscard]] Result<void> keep_all(pipeline::Recorder& recorder, uint64_t now_ns);
 
-    // All pieces as one profile, the seconds that were asked for. `recorder` goes on in a new piece.
+    // All pieces as one profile, the seconds that were asked for. `recorder` goes on in a new
+    // piece.
     [[nodiscard]] Result<profile::Profile> take(pipeline::Recorder& recorder, uint64_t now_ns);
     // The same after the recorder has finished.
     [[nodiscard]] Result<profile::Profile> read() const { return read(pieces_.size()); }
@@ -48,7 +49,7 @@ class FlightRecorder {
 
     double seconds_;
     uint64_t kept_from_ns_ = 0;  // 0: from the beginning
-    std::deque<Piece> pieces_;  // the last one is being written
+    std::deque<Piece> pieces_;   // the last one is being written
 };
 
 }  // namespace pyebpf::app

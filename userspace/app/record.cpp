@@ -63,10 +63,10 @@ class RecordCommand : public Command {
     Result<Outputs> open_outputs() const;
 
     struct Progress {
-        bool is_waiting = false;       // for the trigger to start
-        uint64_t start_ns = 0;         // of what -d limits
-        bool wants_snapshot = false;   // asked for, or triggered
-        bool is_signalled = false;     // SIGUSR1
+        bool is_waiting = false;        // for the trigger to start
+        uint64_t start_ns = 0;          // of what -d limits
+        bool wants_snapshot = false;    // asked for, or triggered
+        bool is_signalled = false;      // SIGUSR1
         std::optional<int> stopped_by;  // SIGINT, SIGTERM
     };
     // Samples until the duration is over, a signal comes or all targets have ended.
@@ -273,8 +273,7 @@ Result<RecordCommand::Outputs> RecordCommand::open_outputs() const {
         if (!opened) return tl::unexpected(opened.error());
         outputs.statistics.emplace(std::move(*opened));
     }
-    const bool streams =
-        outputs.format == &output::kRecording && ring_s_ == 0 && trigger_.empty();
+    const bool streams = outputs.format == &output::kRecording && ring_s_ == 0 && trigger_.empty();
     if (streams && outputs.statistics && !outputs.file.is_file()) {
         return fail("--stats needs a recording that can be read again",
                     "write it to a file, or choose another --format for " + outputs.file.name(),
@@ -305,12 +304,12 @@ void RecordCommand::take_signals(const StopSignals& signals, Progress& progress)
 
 Result<RecordCommand::Progress> RecordCommand::sample(pipeline::Recorder& recorder,
                                                       Trigger* trigger, Outputs& outputs) const {
-    const StopSignals signals = trigger_ == "SIGUSR1" ? StopSignals({SIGUSR1, SIGUSR2})
-                                                      : StopSignals({SIGUSR2});
-    log::info(fmt::format(
-        "{} {} at {} Hz{}{}", trigger != nullptr ? "watching" : "recording", targets_.text(),
-        frequency_hz_, mode_ == "cpu" ? "" : ", mode " + mode_,
-        duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
+    const StopSignals signals =
+        trigger_ == "SIGUSR1" ? StopSignals({SIGUSR1, SIGUSR2}) : StopSignals({SIGUSR2});
+    log::info(
+        fmt::format("{} {} at {} Hz{}{}", trigger != nullptr ? "watching" : "recording",
+                    targets_.text(), frequency_hz_, mode_ == "cpu" ? "" : ", mode " + mode_,
+                    duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
     StatusLine status_line(!quiet_);
     Progress progress;
     progress.is_waiting = trigger != nullptr && ring_s_ == 0;
@@ -360,8 +359,7 @@ Result<void> RecordCommand::act(pipeline::Recorder& recorder, Trigger* trigger, 
     return write_snapshot(recorder, outputs);
 }
 
-Result<void> RecordCommand::flush(pipeline::Recorder& recorder, Outputs& outputs,
-                                  uint64_t now_ns) {
+Result<void> RecordCommand::flush(pipeline::Recorder& recorder, Outputs& outputs, uint64_t now_ns) {
     if (auto flushed = recorder.flush(); !flushed) return flushed;
     // The recording gets its name when its first second is written.
     return outputs.hidden ? outputs.hidden->advance(recorder, now_ns) : outputs.file.publish();
@@ -376,8 +374,8 @@ Result<void> RecordCommand::write_snapshot(pipeline::Recorder& recorder, Outputs
     if (!outputs.hidden) {
         if (auto flushed = flush(recorder, outputs, now); !flushed) return flushed;
     }
-    auto profile = outputs.hidden ? outputs.hidden->take(recorder, now)
-                                  : record::read(outputs.file.name());
+    auto profile =
+        outputs.hidden ? outputs.hidden->take(recorder, now) : record::read(outputs.file.name());
     if (!profile) return tl::unexpected(profile.error());
     profile->is_cut = false;
     profile->statistics = recorder.statistics();
@@ -406,9 +404,9 @@ Result<int> RecordCommand::run() {
     if (!trigger_.empty()) {
         const auto cpus = sys::online_cpus();
         if (!cpus) return tl::unexpected(cpus.error());
-        auto opened =
-            Trigger::open(trigger_, targets_.is_whole_machine() ? static_cast<double>(cpus->size()) : 1,
-                          options->pids);
+        auto opened = Trigger::open(
+            trigger_, targets_.is_whole_machine() ? static_cast<double>(cpus->size()) : 1,
+            options->pids);
         if (!opened) return tl::unexpected(opened.error());
         trigger.emplace(std::move(*opened));
     }

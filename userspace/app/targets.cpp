@@ -39,8 +39,8 @@ void Targets::add_to(CLI::App& command) {
 }
 
 Result<void> Targets::apply(pipeline::RecorderOptions& options, Default if_none) const {
-    const int kinds = (all_ ? 1 : 0) + (pids_.empty() && cgroups_.empty() ? 0 : 1) +
-                      (command_.empty() ? 0 : 1);
+    const int kinds =
+        (all_ ? 1 : 0) + (pids_.empty() && cgroups_.empty() ? 0 : 1) + (command_.empty() ? 0 : 1);
     if (kinds > 1 || (kinds == 0 && if_none == Default::kNone)) {
         return fail(kinds == 0 ? "nothing to record" : "more than one kind of target",
                     "give one of: -a (the whole machine), -p PID, --container NAME (or --pod, "

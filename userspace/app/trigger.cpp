@@ -35,8 +35,7 @@ Result<CpuCondition> CpuCondition::parse(const std::string& text) {
         rest.remove_prefix(kCpu.size());
         const auto percent = take_number(rest, "%/");
         const auto seconds = percent ? take_number(rest, "s") : std::nullopt;
-        if (seconds && rest.empty() && *percent > 0 && *seconds >= 1 &&
-            *seconds <= kLongestSeconds)
+        if (seconds && rest.empty() && *percent > 0 && *seconds >= 1 && *seconds <= kLongestSeconds)
             return CpuCondition{*percent, *seconds};
     }
     return fail(fmt::format("'{}' is no condition on CPU time", text),

@@ -37,11 +37,11 @@ Result<std::vector<sys::CountedEvent>> places_of(const EventSource& source) {
     const auto type = number_in("/sys/bus/event_source/devices/uprobe/type");
     if (!type) return tl::unexpected(type.error());
     for (const ProbeSite& site : source.sites) {
-        places.push_back({.type = static_cast<uint32_t>(*type),
-                          .config = (source.at_return ? kReturnProbe : 0) |
-                                    site.semaphore << kSemaphoreShift,
-                          .path = site.path,
-                          .offset = site.offset});
+        places.push_back(
+            {.type = static_cast<uint32_t>(*type),
+             .config = (source.at_return ? kReturnProbe : 0) | site.semaphore << kSemaphoreShift,
+             .path = site.path,
+             .offset = site.offset});
     }
     return places;
 }

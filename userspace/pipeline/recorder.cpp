@@ -208,8 +208,8 @@ struct Recorder::Parts {
     std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
     Buckets buckets{};
     std::unordered_map<uint64_t, uint64_t> python_stack_ns;  // by hash: when it was first sampled
-    std::set<uint32_t> python_started;  // InstanceIds with a complete Python stack
-    uint64_t busy_start_ns = 0;         // CPU time of all CPUs when sampling began
+    std::set<uint32_t> python_started;    // InstanceIds with a complete Python stack
+    uint64_t busy_start_ns = 0;           // CPU time of all CPUs when sampling began
     std::optional<uint64_t> busy_end_ns;  // … and when it ended
     uint64_t undefined_samples = 0;
     uint64_t malformed_samples = 0;
@@ -605,7 +605,8 @@ std::vector<profile::Statistic> Recorder::Parts::make_statistics() const {
     input.malformed_records = store.malformed_records() + malformed_samples;
     input.lost_process_events = table->lost_events();
     input.processes_seen = table->size();
-    const uint64_t busy_now_ns = busy_end_ns ? *busy_end_ns : sys::busy_ns().value_or(busy_start_ns);
+    const uint64_t busy_now_ns =
+        busy_end_ns ? *busy_end_ns : sys::busy_ns().value_or(busy_start_ns);
     const bool has_ticks = options.mode->ticks && options.source.counts_time;
     input.expected_ticks = has_ticks ? (busy_now_ns - busy_start_ns) / period : 0;
     input.cpus = cpus;

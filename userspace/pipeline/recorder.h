@@ -69,9 +69,9 @@ class Recorder {
     // is forgotten: the profile's samples are the new ones.
     using Look = std::function<void(const profile::Profile&)>;
     [[nodiscard]] Result<void> flush(const Look& look = {});
-    // Ends the recording that is being written as a whole one, and goes on in another file: from now
-    // on the sink is `sink`. Pieces of one recording have the same tables of processes and threads
-    // as far as they go, and the statistics since start(): profile::combined_pieces().
+    // Ends the recording that is being written as a whole one, and goes on in another file: from
+    // now on the sink is `sink`. Pieces of one recording have the same tables of processes and
+    // threads as far as they go, and the statistics since start(): profile::combined_pieces().
     [[nodiscard]] Result<void> continue_in(Sink& sink);
     void stop();
     [[nodiscard]] RecorderStatus status() const;
