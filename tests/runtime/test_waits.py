@@ -49,9 +49,11 @@ class Causes(RootTestCase):
             yield run, waits
 
     def assert_total(self, cause, state):
-        for run, waits in self.with_cause(cause, state):
+        """What the program measured is all that is in measure() and not in its preparations: it may be preempted anywhere in it."""
+        for run, _ in self.with_cause(cause, state):
+            measured = run.stacks.where(lambda stack: stack.has("measure") and not stack.has("prepare"))
             expected = ticks_of(run.report["waited"] - run.report["ran"])
-            self.assertLessEqual(abs(waits.count - expected), expected * SLACK, waits.describe())
+            self.assertLessEqual(abs(measured.count - expected), expected * SLACK, measured.describe())
 
     def test_sleep(self):
         self.assert_total("sleep", "sleep")
@@ -138,8 +140,8 @@ class Modes(RootTestCase):
         self.assertGreater(recording.statistic("events_thinned"), recording.statistic("ticks_sampled"))
         waited = recording.stacks.where(lambda stack: stack.tid == report["tid"] and stack.has("pong")).count
         expected = report["waited"] * 99
-        # The sum of weights follows the true sum within a few waits of a thousand samples.
-        self.assertLessEqual(abs(waited - expected), 0.05 * expected + 2)
+        # A thousand samples, of waits that last longer now and then because others use the CPU: five deviations of 5 %.
+        self.assertLessEqual(abs(waited - expected), 0.25 * expected + 2)
 
     def test_contradictions(self):
         for arguments, message in [

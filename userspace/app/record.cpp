@@ -250,7 +250,7 @@ Result<void> RecordCommand::check_waiting_options() const {
                     fmt::format("give a number of seconds up to {:.0f}", kMaxRingSeconds),
                     kExitUsage);
     }
-    if (trigger_.starts_with("cpu") && (mode_ != "cpu" || !event_.empty())) {
+    if (trigger_.starts_with("cpu>") && (mode_ != "cpu" || !event_.empty())) {
         return fail("--trigger cpu>… counts samples of CPU time",
                     "leave --mode and --event out, or wait for something else", kExitUsage);
     }

@@ -62,7 +62,7 @@ Result<Trigger> Trigger::open(const std::string& text, double cpus,
     Trigger trigger;
     trigger.cpus_ = cpus;
     if (text == "SIGUSR1") return trigger;
-    if (text.starts_with("cpu")) {
+    if (text.starts_with(kCpu)) {
         const auto condition = CpuCondition::parse(text);
         if (!condition) return tl::unexpected(condition.error());
         trigger.level_.emplace(*condition);
