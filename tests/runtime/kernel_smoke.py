@@ -75,7 +75,7 @@ EXPECTED = ["<module>", "main"] + ["recurse"] * 11 + ["<lambda>", "work", None, 
 # 1,024 Python frames; every 20th is called by sorted(), so that some 400 native frames stand between them.
 DEEP_FRAMES = 1024
 DEEP_CPU_SECONDS = 1.5
-ENOUGH_DEEP_SAMPLES = 50
+ENOUGH_DEEP_SAMPLES = 20
 ENOUGH_NATIVE_FRAMES = 300
 DEEP_PROGRAM = """\
 import sys
