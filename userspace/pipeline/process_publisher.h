@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "loader/sampler.h"
+#include "loader/walker_tables.h"
 #include "native/unwind_tables.h"
 #include "pipeline/cgroup_watch.h"
 #include "process/binary_cache.h"
@@ -32,7 +32,7 @@ struct PublisherTotals {
 
 class ProcessPublisher : public process::ProcessObserver {
   public:
-    ProcessPublisher(loader::Sampler& sampler, process::BinaryCache& binaries);
+    ProcessPublisher(loader::WalkerTables& tables, process::BinaryCache& binaries);
     ~ProcessPublisher() override;
 
     // The table whose observer this is; set before its scan().
@@ -89,7 +89,7 @@ class ProcessPublisher : public process::ProcessObserver {
     void tables_ready(std::span<const elf::ElfFile* const> files);
     State* find(uint32_t pid);
 
-    loader::Sampler& sampler_;
+    loader::WalkerTables& tables_;
     process::BinaryCache& binaries_;
     const process::ProcessTable* table_ = nullptr;
     CgroupWatch* cgroups_ = nullptr;
