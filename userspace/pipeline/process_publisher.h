@@ -54,6 +54,8 @@ class ProcessPublisher : public process::ProcessObserver {
     [[nodiscard]] native::UnwindTableTotals unwind_totals() const {
         return unwind_tables_->totals();
     }
+    // Returns when the code ranges that were asked for have all of their tables.
+    void wait_for_tables() { unwind_tables_->wait_until_built(); }
     // Looks the threads of a Python process up in its memory, for those whose state the kernel side
     // did not find. At most every 100 ms.
     void list_threads(process::InstanceId id);
