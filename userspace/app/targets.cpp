@@ -8,26 +8,30 @@
 
 namespace pyebpf::app {
 
+void add_cgroup_options(CLI::App& command, pipeline::CgroupTargetOptions& cgroups) {
+    command
+        .add_option("--container", cgroups.containers,
+                    "Containers by name or the beginning of an id; with -p: processes in them, by "
+                    "the container's own ids")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    command.add_option("--pod", cgroups.pods, "Kubernetes pods")
+        ->type_name("[NAMESPACE/]NAME")
+        ->allow_extra_args(false);
+    command.add_option("--service", cgroups.units, "systemd units and slices")
+        ->type_name("UNIT")
+        ->allow_extra_args(false);
+    command.add_option("--cgroup", cgroups.cgroups, "Cgroups, with all below them")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+}
+
 void Targets::add_to(CLI::App& command) {
     command.add_flag("-a,--all", all_, "All processes of the machine");
     command.add_option("-p,--pid", pids_, "Processes, with their threads and children")
         ->delimiter(',')
         ->type_name("PID[,PID…]");
-    command
-        .add_option("--container", cgroups_.containers,
-                    "Containers by name or the beginning of an id; with -p: processes in them, by "
-                    "the container's own ids")
-        ->type_name("NAME")
-        ->allow_extra_args(false);
-    command.add_option("--pod", cgroups_.pods, "Kubernetes pods")
-        ->type_name("[NAMESPACE/]NAME")
-        ->allow_extra_args(false);
-    command.add_option("--service", cgroups_.units, "systemd units and slices")
-        ->type_name("UNIT")
-        ->allow_extra_args(false);
-    command.add_option("--cgroup", cgroups_.cgroups, "Cgroups, with all below them")
-        ->type_name("PATH")
-        ->allow_extra_args(false);
+    add_cgroup_options(command, cgroups_);
     command.add_flag("--runtime-sockets", runtime_sockets_,
                      "Ask docker and podman for names that their files do not tell");
     command.add_flag("--children,!--no-children", children_,

@@ -12,6 +12,9 @@
 
 namespace pyebpf::app {
 
+// --container and its kin.
+void add_cgroup_options(CLI::App& command, pipeline::CgroupTargetOptions& cgroups);
+
 class Targets {
   public:
     // -a, -p, --container and its kin, and a command after --.
