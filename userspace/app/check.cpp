@@ -11,6 +11,8 @@
 #include "app/run_series.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "compare/baseline.h"
+#include "compare/calibration.h"
 #include "compare/exit_codes.h"
 
 namespace pyebpf::app {
@@ -46,8 +48,14 @@ class CheckCommand : public Command {
 
   private:
     [[nodiscard]] Result<void> validate() const;
-    [[nodiscard]] Result<ComparisonOptions::Input> measure() const;
-    [[nodiscard]] Result<ComparisonOptions::Input> read() const;
+    struct Side {
+        std::string name;
+        std::vector<compare::NamedProfile> runs;
+    };
+    [[nodiscard]] Result<Side> read(const std::vector<std::string>& paths) const;
+    [[nodiscard]] Result<compare::BaselineEntry> find_baseline(const std::string& machine) const;
+    [[nodiscard]] Result<Side> read_baseline(const compare::Environment& head) const;
+    [[nodiscard]] Result<ComparisonOptions::Input> collect() const;
     [[nodiscard]] int exit_code(compare::Verdict verdict) const;
 
     std::string base_command_;
@@ -56,6 +64,7 @@ class CheckCommand : public Command {
     std::vector<std::string> head_recordings_;
     std::string inconclusive_;
     std::string title_ = "pyebpf check";
+    compare::BaselineQuery query_;
     SeriesOptions series_;
     bool quiet_ = false;
     ComparisonOptions options_;
@@ -68,37 +77,30 @@ CLI::App* CheckCommand::add_to(CLI::App& app) {
         "Exit status: 0 pass, 1 regression, 2 usage, 3 cannot measure, 4 inconclusive.\n"
         "Examples:\n"
         "  pyebpf check --base 'python3 base/bench.py' --head 'python3 head/bench.py'\n"
-        "  pyebpf check --baseline baseline/ --head-files run-*.pyebpf");
+        "  pyebpf check --baseline baseline/ --branch main --head 'python3 bench.py'\n"
+        "  pyebpf check --baseline base/ --head-files run-*.pyebpf -o comment.md");
     check->add_option("--base", base_command_, "Command of the base, for the shell")
         ->type_name("COMMAND");
     check->add_option("--head", head_command_, "Command of the head, for the shell")
         ->type_name("COMMAND");
-    check->add_option("--baseline", baseline_, "Instead: recordings of the base, or their folder")
+    check
+        ->add_option("--baseline", baseline_,
+                     "Instead: recordings of the base, their folder, or one of `pyebpf baseline`")
         ->type_name("PATH…")
         ->expected(1, -1);
     check->add_option("--head-files", head_recordings_, "Recordings of the head, or their folder")
         ->type_name("PATH…")
         ->expected(1, -1);
-    check->add_option("--runs", series_.runs, "Runs of each command, in turn")
-        ->type_name("N")
-        ->capture_default_str();
-    check->add_option("--warm-up", series_.warm_up, "Runs of each before them, not counted")
-        ->type_name("N")
-        ->capture_default_str();
-    check->add_option("-F,--frequency", series_.frequency_hz, "Samples per second and CPU")
-        ->type_name("HZ")
-        ->capture_default_str();
-    check->add_option("--cpu", series_.cpu, "Run the commands on this CPU only")->type_name("CPU");
-    series_.hash_seed = "0";
     check
-        ->add_option("--hash-seed", series_.hash_seed,
-                     "PYTHONHASHSEED of the commands; '' leaves it")
-        ->type_name("SEED")
-        ->capture_default_str();
+        ->add_option("--branch", query_.key.branch,
+                     "Of a folder of `pyebpf baseline`: the newest of this branch")
+        ->type_name("NAME");
+    check->add_option("--commit", query_.key.commit, "… or of this commit")->type_name("COMMIT");
     check
-        ->add_option("--work-from", series_.work_pattern,
-                     "Take the units of work of a run from its output: an expression with a group")
-        ->type_name("REGEX");
+        ->add_option("--machine", query_.key.machine,
+                     "… that was saved under this name, not under this machine's own")
+        ->type_name("NAME");
+    add_series_options(*check, series_);
     check->add_option("--keep", series_.keep_directory, "Keep the recordings in this folder")
         ->type_name("DIR");
     check
@@ -115,57 +117,109 @@ CLI::App* CheckCommand::add_to(CLI::App& app) {
 }
 
 Result<void> CheckCommand::validate() const {
-    const bool has_commands = !base_command_.empty() && !head_command_.empty();
-    const bool has_files = !baseline_.empty() && !head_recordings_.empty();
-    if (has_commands == has_files ||
-        (has_commands && !(baseline_.empty() && head_recordings_.empty())) ||
-        (has_files && !(base_command_.empty() && head_command_.empty()))) {
+    if (base_command_.empty() == baseline_.empty() ||
+        head_command_.empty() == head_recordings_.empty()) {
         return fail("check needs two sides",
-                    "give --base and --head commands, or --baseline and --head-files recordings",
+                    "give --base COMMAND or --baseline PATH, and --head COMMAND or --head-files "
+                    "PATH",
                     kExitUsage);
     }
-    constexpr uint32_t kMostRuns = 1000;
-    if (has_commands && (series_.runs < 2 || series_.runs > kMostRuns))
-        return fail(fmt::format("--runs {}: between 2 and {} runs can be compared", series_.runs,
-                                kMostRuns),
-                    "seven are a good start", kExitUsage);
-    if (series_.warm_up > kMostRuns) return fail("--warm-up: too many", "", kExitUsage);
+    if (auto valid = app::validate(series_); !valid) return valid;
     if (!inconclusive_.empty() && inconclusive_ != "pass" && inconclusive_ != "fail")
         return fail("--inconclusive is pass or fail, not '" + printable(inconclusive_) + "'", "",
                     kExitUsage);
     return options_.validate();
 }
 
-Result<ComparisonOptions::Input> CheckCommand::measure() const {
-    SeriesOptions series = series_;
-    if (options_.work() > 0) series.work = options_.work();
-    auto runs = run_series({{"base", base_command_}, {"head", head_command_}}, series);
+Result<CheckCommand::Side> CheckCommand::read(const std::vector<std::string>& paths) const {
+    auto files = expand(paths);
+    if (!files) return tl::unexpected(files.error());
+    if (files->size() < 2) {
+        return fail(
+            fmt::format("{}: one run cannot tell noise from difference", printable(files->front())),
+            "record at least five runs a side, or describe two with `pyebpf diff`",
+            compare::kExitCannotMeasure);
+    }
+    auto runs = read_recordings(*files, options_.work());
     if (!runs) return tl::unexpected(runs.error());
-    return ComparisonOptions::Input{.base = std::move((*runs)[0]),
-                                    .head = std::move((*runs)[1]),
-                                    .title = title_,
-                                    .base_name = base_command_,
-                                    .head_name = head_command_};
+    return Side{paths.front(), std::move(*runs)};
 }
 
-Result<ComparisonOptions::Input> CheckCommand::read() const {
-    ComparisonOptions::Input input{
-        .title = title_, .base_name = baseline_.front(), .head_name = head_recordings_.front()};
-    for (const auto& [paths, side] :
-         {std::pair(&baseline_, &input.base), std::pair(&head_recordings_, &input.head)}) {
-        auto files = expand(*paths);
-        if (!files) return tl::unexpected(files.error());
-        if (files->size() < 2) {
-            return fail(fmt::format("{}: one run cannot tell noise from difference",
-                                    printable(files->front())),
-                        "record at least five runs a side, or describe two with `pyebpf diff`",
-                        compare::kExitCannotMeasure);
-        }
-        auto profiles = read_recordings(*files, options_.work());
-        if (!profiles) return tl::unexpected(profiles.error());
-        *side = std::move(*profiles);
+// The newest that fits; on any machine if that is empty.
+Result<compare::BaselineEntry> CheckCommand::find_baseline(const std::string& machine) const {
+    auto folder = compare::BaselineFolder::open(baseline_.front());
+    if (!folder) return tl::unexpected(folder.error());
+    compare::BaselineQuery query = query_;
+    query.key.suite = options_.suite();
+    query.key.machine = machine;
+    compare::BaselineListing found = folder->list(query);
+    for (const std::string& warning : found.warnings) log::warning(warning);
+    if (!found.entries.empty()) return std::move(found.entries.front());
+    std::string what = "nothing of suite " + printable(query.key.suite);
+    if (!query.key.branch.empty()) what += " of branch " + printable(query.key.branch);
+    if (!query.key.commit.empty()) what += " of commit " + printable(query.key.commit);
+    if (!machine.empty()) what += " on " + printable(machine);
+    return fail(fmt::format("{}: {}", printable(baseline_.front()), what),
+                "`pyebpf baseline list` tells what there is", compare::kExitCannotMeasure);
+}
+
+Result<CheckCommand::Side> CheckCommand::read_baseline(const compare::Environment& head) const {
+    const std::string& machine = query_.key.machine;
+    auto entry = find_baseline(machine.empty() ? compare::machine_text(head) : machine);
+    if (!entry) return tl::unexpected(entry.error());
+    Side side{compare::key_text(entry->key), {}};
+    for (const compare::BaselineRun& run : entry->runs) {
+        auto runs = read_recordings({run.path}, run.work);
+        if (!runs) return tl::unexpected(runs.error());
+        side.runs.push_back(std::move(runs->front()));
     }
-    return input;
+    return side;
+}
+
+Result<ComparisonOptions::Input> CheckCommand::collect() const {
+    SeriesOptions series = series_;
+    if (options_.work() > 0) series.work = options_.work();
+    std::vector<SeriesCommand> commands;
+    if (!base_command_.empty()) commands.push_back({"base", base_command_});
+    if (!head_command_.empty()) commands.push_back({"head", head_command_});
+    const bool is_folder =
+        baseline_.size() == 1 && compare::BaselineFolder::is_one(baseline_.front());
+    // What can be refused is refused before minutes of running.
+    if (is_folder) {
+        if (auto found = find_baseline(query_.key.machine); !found)
+            return tl::unexpected(found.error());
+    }
+    Side base{base_command_, {}};
+    Side head{head_command_, {}};
+    if (!head_recordings_.empty()) {
+        auto read_side = read(head_recordings_);
+        if (!read_side) return tl::unexpected(read_side.error());
+        head = std::move(*read_side);
+    }
+    if (!baseline_.empty() && !is_folder) {
+        auto read_side = read(baseline_);
+        if (!read_side) return tl::unexpected(read_side.error());
+        base = std::move(*read_side);
+    }
+    if (!commands.empty()) {
+        auto runs = run_series(commands, series);
+        if (!runs) return tl::unexpected(runs.error());
+        if (!head_command_.empty()) {
+            head.runs = std::move(runs->back());
+            runs->pop_back();
+        }
+        if (!base_command_.empty()) base.runs = std::move(runs->front());
+    }
+    if (is_folder) {
+        auto read_side = read_baseline(compare::environment_of(head.runs.front().profile));
+        if (!read_side) return tl::unexpected(read_side.error());
+        base = std::move(*read_side);
+    }
+    return ComparisonOptions::Input{.base = std::move(base.runs),
+                                    .head = std::move(head.runs),
+                                    .title = title_,
+                                    .base_name = base.name,
+                                    .head_name = head.name};
 }
 
 int CheckCommand::exit_code(compare::Verdict verdict) const {
@@ -185,9 +239,9 @@ int CheckCommand::exit_code(compare::Verdict verdict) const {
 Result<int> CheckCommand::run() {
     log::set_level(quiet_ ? log::Level::kQuiet : log::Level::kNormal);
     if (auto valid = validate(); !valid) return tl::unexpected(valid.error());
-    auto input = base_command_.empty() ? read() : measure();
-    auto verdict = input ? options_.conclude(*input, {})
-                         : Result<compare::Verdict>(tl::unexpected(input.error()));
+    auto input = collect();
+    auto verdict =
+        input ? options_.conclude(*input) : Result<compare::Verdict>(tl::unexpected(input.error()));
     if (!verdict) {
         // 1 would say that something got slower.
         Error error = verdict.error();

@@ -30,6 +30,8 @@ std::unique_ptr<Command> make_ps_command();
 std::unique_ptr<Command> make_dump_command();
 std::unique_ptr<Command> make_diff_command();
 std::unique_ptr<Command> make_check_command();
+std::unique_ptr<Command> make_baseline_command();
+std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_completion_command();
 
 }  // namespace pyebpf::app

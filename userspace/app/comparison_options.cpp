@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
-#include "compare/report.h"
+#include "compare/calibration.h"
 #include "output/output_file.h"
 #include "record/reader.h"
 
@@ -56,9 +56,25 @@ void ComparisonOptions::add_to(CLI::App& command) {
     command.add_option("--rows", most_rows_, "Rows of what did not change")
         ->type_name("N")
         ->capture_default_str();
+    command
+        .add_option("--suite", suite_, "What is run, to find its calibration (and its baseline) by")
+        ->type_name("NAME")
+        ->capture_default_str();
+    command
+        .add_option("--calibration", calibration_,
+                    "File of `pyebpf calibrate`: the noise of this machine is at least that")
+        ->type_name("FILE");
+    command
+        .add_option("-o,--output", output_,
+                    "One report only, to this file; its kind follows from the extension")
+        ->type_name("FILE");
     std::string names;
-    for (const compare::ReportFormat& format : compare::report_formats())
+    std::string alternatives;
+    for (const compare::ReportFormat& format : compare::report_formats()) {
         names += fmt::format("{}{}", names.empty() ? "" : ", ", format.name);
+        alternatives += fmt::format("{}{}", alternatives.empty() ? "" : "|", format.name);
+    }
+    command.add_option("--format", format_, "The kind of that report")->type_name(alternatives);
     command
         .add_option("--report", reports_,
                     "A report and the file it goes to, - for stdout; may be repeated: " + names)
@@ -68,14 +84,21 @@ void ComparisonOptions::add_to(CLI::App& command) {
     command.get_option("--report")->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-std::vector<ComparisonOptions::Target> ComparisonOptions::targets() const {
+Result<std::vector<ComparisonOptions::Target>> ComparisonOptions::targets() const {
     std::vector<Target> result;
     for (const std::string& report : reports_) {
         const size_t equals = report.find('=');
-        result.push_back({report.substr(0, equals),
-                          equals == std::string::npos ? "-" : report.substr(equals + 1)});
+        const auto format = compare::choose_report(report.substr(0, equals));
+        if (!format) return tl::unexpected(format.error());
+        result.push_back({*format, equals == std::string::npos ? "-" : report.substr(equals + 1)});
     }
-    if (result.empty()) result.push_back({"text", "-"});
+    if (result.empty() || !output_.empty() || !format_.empty()) {
+        const std::string file = output_.empty() ? "-" : output_;
+        const auto format =
+            format_.empty() ? compare::report_for_path(file) : compare::choose_report(format_);
+        if (!format) return tl::unexpected(format.error());
+        result.push_back({*format, file});
+    }
     return result;
 }
 
@@ -102,8 +125,10 @@ Result<void> ComparisonOptions::validate() const {
     if (correction_ != "holm" && correction_ != "bh")
         return fail("--correction is holm or bh, not '" + printable(correction_) + "'", "",
                     kExitUsage);
-    for (const Target& target : targets()) {
-        if (auto known = compare::choose_report(target.report); !known)
+    if (auto known = targets(); !known) return tl::unexpected(known.error());
+    // Before anything is recorded.
+    if (!calibration_.empty()) {
+        if (auto known = compare::read_calibrations(calibration_); !known)
             return tl::unexpected(known.error());
     }
     return {};
@@ -122,12 +147,19 @@ compare::Thresholds ComparisonOptions::thresholds() const {
     return thresholds;
 }
 
-Result<compare::Verdict> ComparisonOptions::conclude(const Input& input,
-                                                     const compare::Dispersion& calibrated) const {
+Result<compare::Verdict> ComparisonOptions::conclude(const Input& input) const {
     auto loaded = compare::load_sides(input.base, input.head);
     if (!loaded) return tl::unexpected(loaded.error());
     compare::Thresholds thresholds = this->thresholds();
-    thresholds.calibrated = calibrated;
+    compare::ChosenCalibration chosen;
+    if (!calibration_.empty()) {
+        const auto known = compare::read_calibrations(calibration_);
+        if (!known) return tl::unexpected(known.error());
+        chosen = compare::choose_calibration(*known, suite_, loaded->environment);
+        loaded->warnings.insert(loaded->warnings.end(), chosen.warnings.begin(),
+                                chosen.warnings.end());
+        if (chosen.calibration) thresholds.calibration = &*chosen.calibration;
+    }
     const compare::Comparison comparison =
         compare::compare(loaded->sides, thresholds, loaded->is_descriptive);
     const compare::Report report{.loaded = *loaded,
@@ -136,14 +168,18 @@ Result<compare::Verdict> ComparisonOptions::conclude(const Input& input,
                                  .title = input.title,
                                  .base_name = input.base_name,
                                  .head_name = input.head_name,
+                                 .base_runs = input.base,
+                                 .head_runs = input.head,
                                  .source_root = source_root_,
                                  .most_rows = most_rows_};
     std::vector<output::OutputFile> files;
-    for (const Target& target : targets()) {
-        auto format = compare::choose_report(target.report);
+    const auto wanted = targets();
+    if (!wanted) return tl::unexpected(wanted.error());
+    for (const Target& target : *wanted) {
         auto file = output::OutputFile::open(target.file);
         if (!file) return tl::unexpected(file.error());
-        (*format)->write(report, file->sink());
+        if (auto written = target.format->write(report, file->sink()); !written)
+            return tl::unexpected(written.error());
         files.push_back(std::move(*file));
     }
     for (output::OutputFile& file : files) {

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "compare/comparison.h"
 #include "compare/recordings.h"
+#include "compare/report.h"
 
 namespace pyebpf::app {
 
@@ -27,17 +28,17 @@ class ComparisonOptions {
         std::string head_name;
     };
     // Compares and writes all reports, or none. The verdict decides the exit code.
-    [[nodiscard]] Result<compare::Verdict> conclude(const Input& input,
-                                                    const compare::Dispersion& calibrated) const;
+    [[nodiscard]] Result<compare::Verdict> conclude(const Input& input) const;
 
     [[nodiscard]] double work() const { return work_; }
+    [[nodiscard]] const std::string& suite() const { return suite_; }
 
   private:
     struct Target {
-        std::string report;
+        const compare::ReportFormat* format;
         std::string file;
     };
-    [[nodiscard]] std::vector<Target> targets() const;
+    [[nodiscard]] Result<std::vector<Target>> targets() const;
     [[nodiscard]] compare::Thresholds thresholds() const;
 
     double max_regression_percent_ = 5;
@@ -51,6 +52,10 @@ class ComparisonOptions {
     std::string source_root_;
     size_t most_rows_ = 20;
     std::vector<std::string> reports_;
+    std::string output_;
+    std::string format_;
+    std::string suite_ = "default";
+    std::string calibration_;
 };
 
 // Reads recordings; errors name the file.

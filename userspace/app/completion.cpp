@@ -38,10 +38,6 @@ struct CompletedCommand {
 // "python|native|kernel" are values, "SOURCE|FUNCTION" are placeholders.
 Words known_values(const CLI::Option& option) {
     Words values;
-    if (option.check_lname("format")) {
-        for (const output::Format* format : output::formats()) values.emplace_back(format->name);
-        return values;
-    }
     if (option.check_lname("event")) {
         for (const events::EventSource& source : events::sources())
             values.emplace_back(source.name);
@@ -55,6 +51,9 @@ Words known_values(const CLI::Option& option) {
         values.push_back(type.substr(at, end - at));
         at = end + 1;
     }
+    // Of reports, the option lists them itself.
+    if (option.check_lname("format") && values.empty())
+        for (const output::Format* format : output::formats()) values.emplace_back(format->name);
     return values;
 }
 

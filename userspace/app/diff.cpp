@@ -17,6 +17,7 @@ class DiffCommand : public Command {
             "Several runs a side tell noise from difference; one run a side only describes.\n"
             "Examples:\n"
             "  pyebpf diff before.pyebpf after.pyebpf\n"
+            "  pyebpf diff before.pyebpf after.pyebpf -o diff.html\n"
             "  pyebpf diff base-*.pyebpf -- head-*.pyebpf\n"
             "  pyebpf diff --report markdown=comment.md base.pyebpf head.pyebpf");
         diff->add_option("base", base_, "Recordings (*.pyebpf) of the base")
@@ -48,7 +49,7 @@ class DiffCommand : public Command {
             if (!profiles) return tl::unexpected(profiles.error());
             *side = std::move(*profiles);
         }
-        if (auto verdict = options_.conclude(input, {}); !verdict)
+        if (auto verdict = options_.conclude(input); !verdict)
             return tl::unexpected(verdict.error());
         return kExitOk;
     }

@@ -37,6 +37,8 @@ int main(int argc, char** argv) {
     commands.push_back(app::make_dump_command());
     commands.push_back(app::make_diff_command());
     commands.push_back(app::make_check_command());
+    commands.push_back(app::make_baseline_command());
+    commands.push_back(app::make_calibrate_command());
     commands.push_back(app::make_completion_command());
     std::vector<CLI::App*> subcommands;
     for (const auto& command : commands) subcommands.push_back(command->add_to(cli));

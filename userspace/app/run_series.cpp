@@ -173,20 +173,52 @@ class Series {
 
 }  // namespace
 
-Result<std::vector<std::vector<NamedProfile>>> run_series(
-    const std::vector<SeriesCommand>& commands, const SeriesOptions& options) {
-    std::regex pattern;
+void add_series_options(CLI::App& command, SeriesOptions& options) {
+    command.add_option("--runs", options.runs, "Runs of each command, in turn")
+        ->type_name("N")
+        ->capture_default_str();
+    command.add_option("--warm-up", options.warm_up, "Runs of each before them, not counted")
+        ->type_name("N")
+        ->capture_default_str();
+    command.add_option("-F,--frequency", options.frequency_hz, "Samples per second and CPU")
+        ->type_name("HZ")
+        ->capture_default_str();
+    command.add_option("--cpu", options.cpu, "Run the commands on this CPU only")->type_name("CPU");
+    command
+        .add_option("--hash-seed", options.hash_seed,
+                    "PYTHONHASHSEED of the commands; '' leaves it")
+        ->type_name("SEED")
+        ->capture_default_str();
+    command
+        .add_option("--work-from", options.work_pattern,
+                    "Take the units of work of a run from its output: an expression with a group")
+        ->type_name("REGEX");
+}
+
+Result<void> validate(const SeriesOptions& options) {
+    constexpr uint32_t kMostRuns = 1000;
+    if (options.runs < 2 || options.runs > kMostRuns)
+        return fail(fmt::format("--runs {}: between 2 and {} runs can be compared", options.runs,
+                                kMostRuns),
+                    "seven are a good start", kExitUsage);
+    if (options.warm_up > kMostRuns) return fail("--warm-up: too many", "", kExitUsage);
     try {
-        pattern = std::regex(options.work_pattern);
+        const std::regex pattern(options.work_pattern);
     } catch (const std::regex_error& error) {
         return fail("--work-from is no regular expression: " + std::string(error.what()), "",
                     kExitUsage);
     }
+    return {};
+}
+
+Result<std::vector<std::vector<NamedProfile>>> run_series(
+    const std::vector<SeriesCommand>& commands, const SeriesOptions& options) {
+    if (auto valid = validate(options); !valid) return tl::unexpected(valid.error());
     auto workspace = Workspace::make(options.keep_directory);
     if (!workspace) return tl::unexpected(workspace.error());
     // Strings hash differently in every process otherwise, and dictionaries with them.
     if (!options.hash_seed.empty()) setenv("PYTHONHASHSEED", options.hash_seed.c_str(), 1);
-    return Series(commands, options, *workspace, std::move(pattern)).run();
+    return Series(commands, options, *workspace, std::regex(options.work_pattern)).run();
 }
 
 }  // namespace pyebpf::app

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
+#include "base/escape.h"
 #include "base/result.h"
 #include "compare/breakdown.h"
 #include "compare/cost_shift.h"
@@ -56,17 +58,29 @@ class Comparer {
         result_.is_descriptive = descriptive_;
         result_.changed = changed_;
         result_.reference_share = sum(reference_.base) / sum(all_.base);
-        describe(sides_, result_,
-                 [this](const Counts& base, const Counts& head) { return estimate(base, head); });
+        describe(sides_, result_, [this](const Counts& base, const Counts& head) {
+            return estimate({}, Measure::kSelf, base, head);
+        });
         return std::move(result_);
     }
 
   private:
-    [[nodiscard]] Estimate estimate(const Counts& base, const Counts& head) const {
+    [[nodiscard]] Estimate estimate(FunctionId function, Measure kind, const Counts& base,
+                                    const Counts& head) const {
         if (descriptive_)
             return bootstrap_odds(base, head, thresholds_.confidence, kBootstrapRounds,
                                   kBootstrapSeed);
-        return compare_odds(base, head, {thresholds_.confidence, thresholds_.calibrated});
+        return compare_odds(base, head,
+                            {thresholds_.confidence, calibrated(function, kind, base, head)});
+    }
+
+    [[nodiscard]] Dispersion calibrated(FunctionId function, Measure kind, const Counts& base,
+                                        const Counts& head) const {
+        if (thresholds_.calibration == nullptr) return {};
+        if (kind != Measure::kSelf || !function.valid())
+            return thresholds_.calibration->typical_floor(base, head);
+        return thresholds_.calibration->floor(printable(sides_.functions[function].text()), base,
+                                              head);
     }
 
     // `all` is the part and what it is measured against.
@@ -74,7 +88,7 @@ class Comparer {
                                      const Series& all) const {
         const auto [base, head] = against_rest(part, all);
         Difference difference{.function = function, .measure = kind};
-        difference.estimate = estimate(base, head);
+        difference.estimate = estimate(function, kind, base, head);
         const double base_ticks = sum(all_.base);
         const double head_rest = sum(head.rest);
         difference.base_cost = sum(base.part) / base_ticks;
@@ -102,24 +116,58 @@ class Comparer {
         return mean_share(part, all_) >= thresholds_.min_share;
     }
 
-    // A function that is most of the program is measured against the few others, and if those
-    // changed it only seems to. The cost per unit of work tells them apart, where it is known.
-    [[nodiscard]] bool is_the_steady_one(const Series& part) const {
+    // CPU time per unit of work, a value a run; empty where the work is not known.
+    static std::vector<double> costs(const std::vector<double>& ticks,
+                                     const std::vector<RunTally>& runs) {
+        std::vector<double> result;
+        for (size_t i = 0; i < runs.size(); i++) {
+            if (runs[i].work <= 0 || runs[i].tick_seconds <= 0) return {};
+            result.push_back((ticks[i] + 0.5) * runs[i].tick_seconds / runs[i].work);
+        }
+        return result;
+    }
+
+    [[nodiscard]] std::optional<Estimate> change_per_work(const Series& series) const {
+        const std::vector<double> base = costs(series.base, sides_.base);
+        const std::vector<double> head = costs(series.head, sides_.head);
+        if (base.empty() || head.empty()) return std::nullopt;
+        return compare_values(base, head, {.calibrated = {.value = 0}});
+    }
+
+    // A part is measured against the rest, and if that changed the part only seems to: start-up
+    // that became cheaper in a hundred small functions, and a few large ones that look dearer. The
+    // cost per unit of work tells them apart, where it is known. It is noisy, so the rest must have
+    // changed clearly and the part not.
+    [[nodiscard]] bool is_steady(const Series& part, const Series& all, bool looks_dearer) const {
+        const auto [own, others] = changes_per_work(part, all);
+        if (!own || !others) return false;
+        constexpr double kClearP = 0.01;
+        constexpr double kUnclearP = 0.05;
+        const double most = std::log1p(thresholds_.max_regression);
+        if (looks_dearer)
+            return others->p_decrease < kClearP &&
+                   (own->p_increase > kUnclearP || std::log1p(own->change) < most);
+        return others->p_increase < kClearP &&
+               (own->p_decrease > kUnclearP || std::log1p(own->change) > -most);
+    }
+
+    // For what is most of the program, the larger change counts: there is little to measure it
+    // against.
+    [[nodiscard]] bool is_most_and_steady(const Series& part, const Series& all) const {
         if (mean_share(part, all_) <= 0.5) return false;
-        const auto cost = [](const std::vector<double>& ticks, const std::vector<RunTally>& runs) {
-            double work = 0;
-            for (const RunTally& run : runs) work += run.work;
-            return work > 0 ? sum(ticks) / work : 0;
-        };
-        const auto change = [&](const Series& series) {
-            return std::abs(
-                std::log(cost(series.head, sides_.head) / cost(series.base, sides_.base)));
-        };
-        Series rest = all_;
+        const auto [own, others] = changes_per_work(part, all);
+        return own && others &&
+               std::abs(std::log1p(own->change)) < std::abs(std::log1p(others->change));
+    }
+
+    [[nodiscard]] std::pair<std::optional<Estimate>, std::optional<Estimate>> changes_per_work(
+        const Series& part, const Series& all) const {
+        if (descriptive_) return {};
+        Series rest = all;
         rest -= part;
-        const double own = change(part);
-        const double others = change(rest);
-        return std::isfinite(own) && std::isfinite(others) && own < others;
+        for (std::vector<double>* side : {&rest.base, &rest.head})
+            for (double& ticks : *side) ticks = std::max(0.0, ticks);
+        return {change_per_work(part), change_per_work(rest)};
     }
 
     // Takes the clearest change out of the reference until none is left.
@@ -131,10 +179,11 @@ class Comparer {
             for (const auto& [function, ticks] : self_) {
                 if (changed_.contains(function) || !is_tested(ticks)) continue;
                 const Series all = reference_with(function);
-                if (!has_reference(ticks, all) || is_the_steady_one(ticks)) continue;
+                if (!has_reference(ticks, all) || is_most_and_steady(ticks, all)) continue;
                 const Difference difference = measure(function, Measure::kSelf, ticks, all);
                 if (!is_clear(difference.estimate, mean_share(ticks, all_)) ||
-                    std::abs(difference.effect()) < thresholds_.min_effect / 2)
+                    std::abs(difference.effect()) < thresholds_.min_effect / 2 ||
+                    is_steady(ticks, all, difference.effect() > 0))
                     continue;
                 // Of two functions that mirror each other, the one that got dearer.
                 constexpr double kPreferIncrease = 1.001;
@@ -162,9 +211,11 @@ class Comparer {
         std::vector<Difference> differences;
         for (const auto& [function, ticks] : self_) {
             const Series all = reference_with(function);
-            if (!is_tested(ticks) || !has_reference(ticks, all) || is_the_steady_one(ticks))
+            if (!is_tested(ticks) || !has_reference(ticks, all) || is_most_and_steady(ticks, all))
                 continue;
             differences.push_back(measure(function, Measure::kSelf, ticks, all));
+            if (is_steady(ticks, all, differences.back().effect() > 0))
+                steady_.insert({function, Measure::kSelf});
             weights_.push_back(kSelfBudget * mean_share(ticks, all_));
         }
         return differences;
@@ -179,8 +230,12 @@ class Comparer {
             const auto self = self_.find(function);
             if (self != self_.end() && !changed_.contains(function)) callees -= self->second;
             // Where it runs hardly anything but itself, its own time was tested already.
-            if (!is_tested(callees) || !has_reference(ticks, reference_)) continue;
+            if (!is_tested(callees) || !has_reference(ticks, reference_) ||
+                is_most_and_steady(ticks, reference_))
+                continue;
             differences.push_back(measure(function, Measure::kTotal, ticks, reference_));
+            if (is_steady(ticks, reference_, differences.back().effect() > 0))
+                steady_.insert({function, Measure::kTotal});
             shares.push_back(mean_share(ticks, all_));
         }
         for (const double share : shares) weights_.push_back(kTotalBudget * share / sum(shares));
@@ -199,7 +254,11 @@ class Comparer {
         }
         if (descriptive_) return std::nullopt;
         Difference difference{.measure = Measure::kWhole};
-        difference.estimate = compare_values(base, head, {thresholds_.confidence, {}});
+        difference.estimate =
+            compare_values(base, head,
+                           {thresholds_.confidence, thresholds_.calibration != nullptr
+                                                        ? thresholds_.calibration->whole
+                                                        : Dispersion{.value = 0}});
         difference.base_cost = 1;
         difference.head_cost = 1 + difference.estimate.change;
         result_.cost_per_work = difference.estimate;
@@ -233,6 +292,7 @@ class Comparer {
         for (size_t i = 0; i < tested.size(); i++) {
             Difference& difference = tested[i];
             difference.adjusted_p = std::min(dearer[i], cheaper[i]);
+            if (steady_.contains({difference.function, difference.measure})) continue;
             const bool is_clear_increase =
                 descriptive_ ? difference.estimate.low > 0 : dearer[i] < thresholds_.alpha;
             const bool is_clear_decrease =
@@ -409,7 +469,8 @@ class Comparer {
     Series all_;
     FunctionSeries self_;
     FunctionSet changed_;
-    Series reference_;  // ticks of the functions that did not change
+    std::set<std::pair<FunctionId, Measure>> steady_;  // see is_steady()
+    Series reference_;                                 // ticks of the functions that did not change
     std::vector<double> weights_;
     Comparison result_;
 };

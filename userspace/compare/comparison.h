@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "compare/calibration.h"
 #include "compare/series.h"
 
 namespace pyebpf::compare {
@@ -31,8 +32,7 @@ struct Thresholds {
     // A comparison that would miss this much in a function of a tenth is inconclusive.
     double must_see = 0.25;
     Correction correction = Correction::kHolm;
-    Dispersion calibrated{};
-    Dispersion calibrated_total{};  // relative variance of the cost per unit of work
+    const Calibration* calibration = nullptr;  // of this machine and workload; outlives compare()
 };
 
 enum class Measure { kSelf, kTotal, kWhole };

@@ -14,7 +14,7 @@ namespace pyebpf::compare {
 
 namespace {
 
-constexpr double kMostLossPercent = 5;
+constexpr double kMostLossPercent = 10;
 constexpr double kNotableLossPercent = 1;
 constexpr double kLeastTicks = 50;
 
@@ -64,6 +64,20 @@ double loss_percent(const std::vector<profile::Statistic>& statistics) {
     return all > 0 ? 100 * lost / all : 0;
 }
 
+std::vector<std::string> differing_facts(const Environment& there, const Environment& here) {
+    std::vector<std::string> result;
+    const auto text = [](const std::string& value) {
+        return value.empty() ? std::string("unknown") : printable(value, 200);
+    };
+    for (const char* name : kMatter) {
+        const std::string before = fact(there, name);
+        const std::string now = fact(here, name);
+        if (before != now)
+            result.push_back(fmt::format("{}: {}, here {}", name, text(before), text(now)));
+    }
+    return result;
+}
+
 Environment environment_of(const profile::Profile& profile) {
     Environment environment{.loss_percent = loss_percent(profile.statistics),
                             .is_cut = profile.is_cut};
@@ -82,29 +96,37 @@ Result<std::vector<std::string>> check_environments(
     const std::vector<NamedEnvironment>& recordings) {
     std::vector<std::string> warnings;
     const NamedEnvironment& first = recordings.front();
+    double least_loss = 100;
+    double most_loss = 0;
     for (const auto& [name, environment] : recordings) {
+        least_loss = std::min(least_loss, environment.loss_percent);
+        most_loss = std::max(most_loss, environment.loss_percent);
         if (environment.ticks < kLeastTicks) {
             return fail(fmt::format("{}: {:.0f} samples, which is too few to compare", name,
                                     environment.ticks),
                         "record longer, or with a higher --frequency", kExitCannotMeasure);
         }
         if (environment.loss_percent > kMostLossPercent) {
-            return fail(fmt::format("{}: {:.1f} % of its samples were lost or unreadable", name,
-                                    environment.loss_percent),
-                        "`pyebpf record --stats` tells the cause; up to 5 % can be compared",
-                        kExitCannotMeasure);
+            return fail(
+                fmt::format("{}: {:.1f} % of its samples were lost or unreadable", name,
+                            environment.loss_percent),
+                fmt::format("`pyebpf record --stats` tells the cause; up to {:.0f} % can be "
+                            "compared",
+                            kMostLossPercent),
+                kExitCannotMeasure);
         }
         if (fact(environment, kSource) != fact(first.environment, kSource)) {
             return fail(fmt::format("{} and {} were recorded differently: {}, {}", first.name, name,
                                     fact(first.environment, kSource), fact(environment, kSource)),
                         "record both with the same --event and --frequency", kExitCannotMeasure);
         }
-        if (environment.loss_percent > kNotableLossPercent)
-            warnings.push_back(fmt::format("{}: {:.1f} % of its samples were lost or unreadable",
-                                           name, environment.loss_percent));
         if (environment.is_cut)
             warnings.push_back(name + ": the recording was not ended, its end may be missing");
     }
+    if (most_loss > kNotableLossPercent)
+        warnings.push_back(
+            fmt::format("{:.1f} to {:.1f} % of the samples of a recording were lost or unreadable",
+                        least_loss, most_loss));
     for (const char* name : kMatter) {
         for (const auto& [recording, environment] : recordings) {
             const std::string before = fact(first.environment, name);

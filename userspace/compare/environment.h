@@ -20,6 +20,10 @@ struct Environment {
     bool is_cut = false;
 };
 
+// "kernel: 6.1, here 6.5" for each fact that changes the cost of the same code.
+[[nodiscard]] std::vector<std::string> differing_facts(const Environment& there,
+                                                       const Environment& here);
+
 [[nodiscard]] Environment environment_of(const profile::Profile& profile);
 
 // Samples that were lost, truncated or not readable, in percent of all of the targets.

@@ -49,6 +49,12 @@ FunctionId FunctionTable::intern(Function function) {
     return entry->second;
 }
 
+std::optional<FunctionId> FunctionTable::find(const Function& function) const {
+    const auto found = ids_.find(std::tuple(function.kind, function.name, function.module));
+    if (found == ids_.end()) return std::nullopt;
+    return found->second;
+}
+
 std::string project_root(const std::vector<std::string>& files) {
     std::string root;
     bool is_first = true;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -31,6 +32,7 @@ struct Function {
 class FunctionTable {
   public:
     FunctionId intern(Function function);
+    [[nodiscard]] std::optional<FunctionId> find(const Function& function) const;
     [[nodiscard]] const Function& operator[](FunctionId id) const { return functions_[id.value]; }
     [[nodiscard]] size_t size() const { return functions_.size(); }
 

@@ -93,9 +93,12 @@ struct Candidate {
     double score = 0;
 };
 
+// Modules of the base by what most of their functions that kept their names are in now.
+using Modules = std::map<std::string, std::string>;
+
 // 0: not the same function.
 double score_of(const Function& base, const Surroundings& base_node, const Function& head,
-                const Surroundings& head_node, const Names& names) {
+                const Surroundings& head_node, const Names& names, const Modules& modules) {
     if (base.kind != head.kind) return 0;
     const auto callers = [&] { return similarity(base_node.callers, head_node.callers, names); };
     const auto callees = [&] { return similarity(base_node.callees, head_node.callees, names); };
@@ -109,13 +112,34 @@ double score_of(const Function& base, const Surroundings& base_node, const Funct
     const bool is_big_enough = base_node.share >= kLeastShare && head_node.share >= kLeastShare;
     const double factor = head_node.share / std::max(base_node.share, 1e-12);
     if (!is_big_enough || factor > kCostFactor || factor < 1 / kCostFactor) return 0;
-    if (base.module != head.module || callers() < kSimilar || callees() < kSimilar) return 0;
+    const auto moved = modules.find(base.module);
+    const bool is_same_module =
+        base.module == head.module || (moved != modules.end() && moved->second == head.module);
+    if (!is_same_module || callers() < kSimilar || callees() < kSimilar) return 0;
     return callers() + callees() - std::abs(std::log(factor)) / 10;
 }
 
 Relation relation_of(const Function& base, const Function& head) {
     if (base.name != head.name) return Relation::kRenamed;
     return file_name(base) == file_name(head) ? Relation::kRelocated : Relation::kMoved;
+}
+
+// By the functions that kept their names: a script that is called otherwise now, a file that moved.
+Modules moved_modules(const FunctionTable& functions, const std::vector<Candidate>& same_name,
+                      const Graph& before) {
+    std::map<std::string, std::map<std::string, double>> votes;
+    for (const Candidate& candidate : same_name) {
+        const Function& was = functions[candidate.match.base];
+        const Function& is = functions[candidate.match.head];
+        votes[was.module][is.module] += before.at(candidate.match.base).share;
+    }
+    Modules modules;
+    for (const auto& [module, others] : votes) {
+        modules[module] = std::ranges::max_element(others, {}, [](const auto& vote) {
+                              return vote.second;
+                          })->first;
+    }
+    return modules;
 }
 
 // Functions that only one of the sides has, the costly ones first.
@@ -143,14 +167,23 @@ std::vector<Match> match_functions(const FunctionTable& functions,
     for (const FunctionId function : fresh) names[function] = kAnyOther;
 
     std::vector<Candidate> candidates;
-    for (const FunctionId old_one : gone) {
-        for (const FunctionId new_one : fresh) {
-            const Function& was = functions[old_one];
-            const Function& is = functions[new_one];
-            const double score = score_of(was, before.at(old_one), is, after.at(new_one), names);
-            if (score > 0) candidates.push_back({{old_one, new_one, relation_of(was, is)}, score});
+    Modules modules;
+    const auto collect = [&](bool with_same_name) {
+        for (const FunctionId old_one : gone) {
+            for (const FunctionId new_one : fresh) {
+                const Function& was = functions[old_one];
+                const Function& is = functions[new_one];
+                if ((was.name == is.name) != with_same_name) continue;
+                const double score =
+                    score_of(was, before.at(old_one), is, after.at(new_one), names, modules);
+                if (score > 0)
+                    candidates.push_back({{old_one, new_one, relation_of(was, is)}, score});
+            }
         }
-    }
+    };
+    collect(true);
+    modules = moved_modules(functions, candidates, before);
+    collect(false);
     std::ranges::stable_sort(candidates, std::greater<>{}, &Candidate::score);
     std::set<FunctionId> used;
     std::vector<Match> matches;

@@ -12,15 +12,17 @@ namespace {
 constexpr size_t kBlocks = 20;
 // Of the ticks of a side that functions known to both have; below, the sides did other things.
 constexpr double kLeastCommon = 0.5;
+constexpr double kSomeCommon = 0.2;
 
 std::vector<RunTally> tally_side(const std::vector<NamedProfile>& runs, bool in_blocks,
-                                 Sides& sides) {
+                                 Sides& sides, std::string& root) {
     std::vector<std::string> files;
     for (const NamedProfile& run : runs) {
         const std::vector<std::string> more = python_files(run.profile);
         files.insert(files.end(), more.begin(), more.end());
     }
-    TallyContext context{sides.functions, sides.labels, project_root(files)};
+    root = project_root(files);
+    TallyContext context{sides.functions, sides.labels, root};
     std::vector<RunTally> result;
     for (const NamedProfile& run : runs) {
         if (in_blocks) {
@@ -66,14 +68,15 @@ Result<Loaded> load_sides(const std::vector<NamedProfile>& base,
     loaded.environment = environments[base.size()].environment;
 
     loaded.is_descriptive = base.size() < 2 || head.size() < 2;
-    loaded.sides.base = tally_side(base, loaded.is_descriptive, loaded.sides);
-    loaded.sides.head = tally_side(head, loaded.is_descriptive, loaded.sides);
+    loaded.sides.base = tally_side(base, loaded.is_descriptive, loaded.sides, loaded.base_root);
+    loaded.sides.head = tally_side(head, loaded.is_descriptive, loaded.sides, loaded.head_root);
     unify_names(loaded.sides);
 
     const double common =
         std::min(common_share(loaded.sides, false), common_share(loaded.sides, true));
-    if (common <= 0) {
-        return fail("the two sides have no function in common",
+    if (common < kSomeCommon) {
+        return fail(fmt::format("only {:.0f} % of the time is in functions that both sides have",
+                                common * 100),
                     "compare recordings of the same workload", kExitCannotMeasure);
     }
     if (common < kLeastCommon) {

@@ -21,7 +21,8 @@ struct NamedProfile {
 struct Loaded {
     Sides sides;
     std::vector<std::string> warnings;
-    Environment environment;  // of the first head recording
+    Environment environment;           // of the first head recording
+    std::string base_root, head_root;  // of the checkouts, see project_root()
     bool is_descriptive = false;
 };
 

@@ -18,16 +18,6 @@ using profile::Profile;
 using profile::Sample;
 using profile::StackId;
 
-Function function_of(const Profile& profile, const Frame& frame, const TallyContext& context) {
-    const std::string file(profile.text(frame.file));
-    return {.kind = frame.kind,
-            .name = std::string(profile.text(frame.function)),
-            .module = frame.kind == FrameKind::kPython ? module_of_file(file, context.root)
-                                                       : std::string(profile.text(frame.module)),
-            .path = file,
-            .first_line = frame.first_line};
-}
-
 Category category_of(const Profile& profile, const Sample& sample) {
     if (sample.state == profile::ThreadState::kGil) return Category::kGil;
     if (sample.state != profile::ThreadState::kRunning) return Category::kOffCpu;
@@ -74,7 +64,8 @@ class StackReader {
     FunctionId function(FrameId frame) {
         FunctionId& id = of_frame_[frame.value];
         if (!id.valid())
-            id = context_.functions.intern(function_of(profile_, profile_.frame(frame), context_));
+            id = context_.functions.intern(
+                function_of(profile_, profile_.frame(frame), context_.root));
         return id;
     }
 
@@ -124,6 +115,16 @@ std::string_view category_text(Category category) {
             return "off CPU";
     }
     return "";
+}
+
+Function function_of(const Profile& profile, const Frame& frame, const std::string& root) {
+    const std::string file(profile.text(frame.file));
+    return {.kind = frame.kind,
+            .name = std::string(profile.text(frame.function)),
+            .module = frame.kind == FrameKind::kPython ? module_of_file(file, root)
+                                                       : std::string(profile.text(frame.module)),
+            .path = file,
+            .first_line = frame.first_line};
 }
 
 std::vector<std::string> python_files(const Profile& profile) {

@@ -50,6 +50,10 @@ struct TallyContext {
     std::string root;  // of the side's checkout, see project_root()
 };
 
+// The function that a Python or native frame is in; `root` is that of the side's checkout.
+[[nodiscard]] Function function_of(const profile::Profile& profile, const profile::Frame& frame,
+                                   const std::string& root);
+
 // Files of the Python frames of a profile, for project_root().
 [[nodiscard]] std::vector<std::string> python_files(const profile::Profile& profile);
 

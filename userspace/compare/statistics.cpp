@@ -46,13 +46,12 @@ double pearson(const Counts& counts) {
     return statistic;
 }
 
+// The larger of what the runs show and what the machine has shown before. Where the calibration is
+// the larger, its degrees hold: what is rejected then would be rejected by the calibration alone.
 Dispersion dispersion_of(const Counts& base, const Counts& head, const Dispersion& calibrated) {
-    const auto degrees = static_cast<double>(base.part.size() + head.part.size()) - 2;
-    PYEBPF_CHECK(degrees > 0);
-    const double own = pearson(base) + pearson(head);
-    const double all = degrees + calibrated.degrees;
-    const double value = (own + calibrated.value * calibrated.degrees) / all;
-    return {std::max(1.0, value), all};
+    const Dispersion own = own_dispersion(base, head);
+    if (calibrated.value < own.value) return {std::max(1.0, own.value), own.degrees};
+    return {std::max(1.0, calibrated.value), std::max(own.degrees, calibrated.degrees)};
 }
 
 void add_interval(Estimate& estimate, double log_change, double degrees, double confidence) {
@@ -77,6 +76,12 @@ double t_quantile(double probability, double degrees) {
     return boost::math::quantile(boost::math::students_t(degrees), probability);
 }
 
+Dispersion own_dispersion(const Counts& base, const Counts& head) {
+    const auto degrees = static_cast<double>(base.part.size() + head.part.size()) - 2;
+    PYEBPF_CHECK(degrees > 0);
+    return {(pearson(base) + pearson(head)) / degrees, degrees};
+}
+
 Estimate compare_odds(const Counts& base, const Counts& head, const EstimateOptions& options) {
     const Pooled before = pool(base);
     const Pooled after = pool(head);
@@ -86,6 +91,18 @@ Estimate compare_odds(const Counts& base, const Counts& head, const EstimateOpti
         std::sqrt(estimate.dispersion.value * (before.variance() + after.variance()));
     add_interval(estimate, after.log_odds() - before.log_odds(), estimate.dispersion.degrees,
                  options.confidence);
+    // With next to nothing on a side the logarithm is anything, and its error with it (Hauck and
+    // Donner, 1977): a new function would never be significant. The difference of the shares is
+    // well behaved there.
+    constexpr double kFewTicks = 10;
+    if (std::min(before.part, after.part) < kFewTicks * estimate.dispersion.value) {
+        const double share = (before.part + after.part) / (before.all() + after.all());
+        const double variance =
+            estimate.dispersion.value * share * (1 - share) * (1 / before.all() + 1 / after.all());
+        const double t = variance > 0 ? (after.share() - before.share()) / std::sqrt(variance) : 0;
+        estimate.p_increase = t_upper_tail(t, estimate.dispersion.degrees);
+        estimate.p_decrease = t_upper_tail(-t, estimate.dispersion.degrees);
+    }
     return estimate;
 }
 
@@ -97,13 +114,18 @@ struct Moments {
     double degrees = 0;
 };
 
-Moments log_moments(std::span<const double> values) {
+Moments log_moments(std::span<const double> values, const Dispersion& calibrated) {
     const auto count = static_cast<double>(values.size());
     Moments result{.degrees = count - 1};
     for (const double value : values) result.mean += std::log(value) / count;
     for (const double value : values) {
         const double difference = std::log(value) - result.mean;
         result.variance_of_mean += difference * difference / (count - 1) / count;
+    }
+    // As in dispersion_of().
+    if (calibrated.degrees > 0 && calibrated.value / count > result.variance_of_mean) {
+        result.variance_of_mean = calibrated.value / count;
+        result.degrees = std::max(result.degrees, calibrated.degrees);
     }
     return result;
 }
@@ -113,8 +135,8 @@ Moments log_moments(std::span<const double> values) {
 Estimate compare_values(std::span<const double> base, std::span<const double> head,
                         const EstimateOptions& options) {
     PYEBPF_CHECK(base.size() >= 2 && head.size() >= 2);
-    const Moments before = log_moments(base);
-    const Moments after = log_moments(head);
+    const Moments before = log_moments(base, options.calibrated);
+    const Moments after = log_moments(head, options.calibrated);
     const double variance = before.variance_of_mean + after.variance_of_mean;
     Estimate estimate{.base_share = 1, .head_share = 1};
     // Two values that are equal to the last digit leave nothing to estimate an error from; a tick

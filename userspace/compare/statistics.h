@@ -38,15 +38,21 @@ struct Estimate {
 
 struct EstimateOptions {
     double confidence = 0.95;  // of the interval
-    Dispersion calibrated{};   // measured before on this machine; degrees 0: it was not
+    // Measured before, on this machine: the dispersion is at least this. Degrees 0: how well it is
+    // known says nothing.
+    Dispersion calibrated{};
 };
+
+// How much the runs of each side differ among themselves; may be less than 1.
+[[nodiscard]] Dispersion own_dispersion(const Counts& base, const Counts& head);
 
 // Quasi-binomial: the change of the odds part : rest, its error by the dispersion between runs, at
 // least 1. With the rest unchanged it is the change of cost. Needs two runs a side.
 [[nodiscard]] Estimate compare_odds(const Counts& base, const Counts& head,
                                     const EstimateOptions& options = {});
 
-// Welch's t test on the logarithms of positive values (cost per unit of work), one a run.
+// Welch's t test on the logarithms of positive values (cost per unit of work), one a run. Here
+// `calibrated` is the variance of a logarithm.
 [[nodiscard]] Estimate compare_values(std::span<const double> base, std::span<const double> head,
                                       const EstimateOptions& options = {});
 

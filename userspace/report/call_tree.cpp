@@ -28,6 +28,15 @@ using profile::StackId;
 // What a label of a stack or a frame is for the folding.
 enum class Role : uint8_t { kLabel, kApplication, kLibrary, kInterpreter };
 
+// Keys are two numbers side by side. The table takes the lowest bits of a hash, and children with
+// one label would all have the same.
+struct MixedBits {
+    size_t operator()(uint64_t key) const {
+        key = (key ^ key >> 32) * 0x9e37'79b9'7f4a'7c15;
+        return key ^ key >> 32;
+    }
+};
+
 }  // namespace
 
 struct CallTree::Builder {
@@ -156,7 +165,7 @@ struct CallTree::Builder {
     const StackAmounts& amounts;
     const output::RootedStacks& stacks;
     std::vector<Role> roles;  // by function
-    tsl::robin_map<uint64_t, uint32_t> known;
+    tsl::robin_map<uint64_t, uint32_t, MixedBits> known;
 };
 
 Result<CallTree> CallTree::make(const StackAmounts& amounts, const TreeOptions& options) {

@@ -116,6 +116,22 @@ TEST(Compare, AFunctionThatBecomesCheaperAccusesNoOther) {
     EXPECT_EQ(improved, 100);
 }
 
+TEST(Compare, ManySmallFunctionsThatBecomeCheaperAccuseNoLargeOne) {
+    std::vector<Path> base{
+        {{"m:main", "m:a"}, 0.23}, {{"m:main", "m:b"}, 0.23}, {{"m:main", "m:c"}, 0.24}};
+    for (size_t i = 0; i < 100; i++)
+        base.push_back({{"m:start", "lib:f" + std::to_string(i)}, 0.003});
+    std::vector<Path> head = base;
+    for (size_t i = 3; i < head.size(); i++) head[i].cost /= 2;
+    size_t alarms = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        const Sides sides = simulate(
+            {.base = base, .head = head, .machine = {.ticks = 10'000, .run_noise = 0.03}}, seed);
+        alarms += compare(sides, {}).verdict == Verdict::kRegression ? 1 : 0;
+    }
+    EXPECT_LE(alarms, 10);  // 5 % of 100; 11 have a chance below 0.01
+}
+
 TEST(Compare, ALargerNumberOfSamplesDoesNotReplaceRuns) {
     // 3 % noise from run to run in every function, two million samples a side: a pooled test of
     // proportions would alarm in most of these.

@@ -48,6 +48,17 @@ TEST(Matching, AMovedFunctionKeepsItsName) {
     EXPECT_EQ(match->relation, Relation::kMoved);
 }
 
+TEST(Matching, AFunctionIsRenamedInAScriptThatIsCalledOtherwise) {
+    const Sides sides = simulate({kBefore,
+                                  {{{"application:main", "application:total", "tax:rate"}, 0.3},
+                                   {{"application:main", "application:total"}, 0.2},
+                                   {{"application:main", "application:render"}, 0.5}}},
+                                 1);
+    const Match* match = match_of(sides, "app:price", "application:total");
+    ASSERT_NE(match, nullptr);
+    EXPECT_EQ(match->relation, Relation::kRenamed);
+}
+
 TEST(Matching, RenamedCallerAndCalleeAreFoundTogether) {
     const Sides sides = simulate({kBefore,
                                   {{{"app:main", "app:total", "tax:percentage"}, 0.3},

@@ -37,13 +37,22 @@ TEST(CompareOdds, NeverBelievesLessNoiseThanCountingHas) {
     EXPECT_EQ(estimate.dispersion.value, 1);
 }
 
-TEST(CompareOdds, CalibrationAddsToWhatTheRunsTell) {
-    const Estimate estimate =
-        compare_odds({{100, 101, 99}, {900, 899, 901}}, {{110, 111, 109}, {890, 889, 891}},
-                     {.calibrated = {2.5, 10}});
-    EXPECT_NEAR(estimate.dispersion.value, 1.7887608022439483, 1e-9);
-    EXPECT_EQ(estimate.dispersion.degrees, 14);
-    EXPECT_NEAR(estimate.p_increase, 0.1806785753264481, 1e-8);
+TEST(CompareOdds, BelievesNoLessNoiseThanTheCalibration) {
+    const Counts base{{100, 101, 99}, {900, 899, 901}};
+    const Counts head{{110, 111, 109}, {890, 889, 891}};
+    const Estimate quiet = compare_odds(base, head, {.calibrated = {2.5, 10}});
+    EXPECT_EQ(quiet.dispersion.value, 2.5);
+    EXPECT_EQ(quiet.dispersion.degrees, 10);
+    EXPECT_NEAR(quiet.p_increase, 0.2216493364, 1e-8);
+    // Without degrees it is a floor, and no more certain.
+    const Estimate floor = compare_odds(base, head, {.calibrated = {2.5, 0}});
+    EXPECT_EQ(floor.dispersion.value, 2.5);
+    EXPECT_EQ(floor.dispersion.degrees, 4);
+    // Runs that differ more speak for themselves.
+    const Counts noisy{{100, 140, 60}, {900, 860, 940}};
+    const Estimate own = compare_odds(noisy, head, {.calibrated = {2.5, 10}});
+    EXPECT_GT(own.dispersion.value, 2.5);
+    EXPECT_EQ(own.dispersion.degrees, 4);
 }
 
 TEST(CompareOdds, AFunctionThatAppearsHasAFiniteChange) {
@@ -55,6 +64,21 @@ TEST(CompareOdds, AFunctionThatAppearsHasAFiniteChange) {
     EXPECT_LT(estimate.p_increase, 0.02);
 }
 
+TEST(CompareOdds, AFunctionThatAppearsIsSignificantOnANoisyMachine) {
+    // A dispersion of about ten: 200 ± 45 of 1000.
+    const Counts base{{0, 0, 0, 0, 0}, {1000, 1000, 1000, 1000, 1000}};
+    const Counts head{{200, 245, 155, 240, 160}, {800, 755, 845, 760, 840}};
+    const Estimate estimate = compare_odds(base, head);
+    EXPECT_GT(estimate.dispersion.value, 5);
+    EXPECT_LT(estimate.p_increase, 1e-5);
+    EXPECT_NEAR(estimate.p_increase + estimate.p_decrease, 1, 1e-9);
+    EXPECT_LT(compare_odds(head, base).p_decrease, 1e-5);
+    // Nothing on both sides says nothing.
+    EXPECT_NEAR(compare_odds(base, base).p_increase, 0.5, 1e-9);
+    // A few ticks are not enough.
+    EXPECT_GT(compare_odds(base, {{1, 0, 0, 2, 0}, {999, 1000, 1000, 998, 1000}}).p_increase, 0.01);
+}
+
 TEST(CompareValues, IsWelchsTestOnLogarithms) {
     const std::vector<double> base{1.0, 1.1, 0.95, 1.05};
     const std::vector<double> head{1.2, 1.15, 1.3};
@@ -63,6 +87,16 @@ TEST(CompareValues, IsWelchsTestOnLogarithms) {
     EXPECT_NEAR(estimate.change, 0.18721966658757314, 1e-9);
     EXPECT_NEAR(estimate.p_increase, 0.009443143499000606, 1e-8);
     EXPECT_NEAR(estimate.high, 0.34830261902203813, 1e-6);
+}
+
+TEST(CompareValues, BelievesNoLessNoiseThanTheCalibration) {
+    const std::vector<double> base{1.0, 1.001, 0.999};
+    const std::vector<double> head{1.05, 1.051, 1.049};
+    EXPECT_LT(compare_values(base, head).p_increase, 1e-4);
+    const Estimate estimate = compare_values(base, head, {.calibrated = {0.01, 28}});
+    EXPECT_NEAR(estimate.standard_error, std::sqrt(2 * 0.01 / 3), 1e-9);
+    EXPECT_NEAR(estimate.dispersion.degrees, 56, 1e-9);
+    EXPECT_GT(estimate.p_increase, 0.2);
 }
 
 TEST(Holm, StopsAtTheFirstThatFails) {
