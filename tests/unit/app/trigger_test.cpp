@@ -16,9 +16,9 @@ TEST(CpuCondition, IsAShareAndATime) {
 }
 
 TEST(CpuCondition, NothingElseIsOne) {
-    for (const char* text : {"cpu>80%", "cpu>80/10s", "cpu>80%/10", "cpu>80%/10s ", "cpu>-1%/10s",
-                             "cpu>0%/10s", "cpu>80%/0.5s", "cpu>80%/3601s", "cpu>nan%/10s",
-                             "cpu>80%/infs", "cpu>%/s", "cpu>"}) {
+    for (const char* text :
+         {"cpu>80%", "cpu>80/10s", "cpu>80%/10", "cpu>80%/10s ", "cpu>-1%/10s", "cpu>0%/10s",
+          "cpu>80%/0.5s", "cpu>80%/3601s", "cpu>nan%/10s", "cpu>80%/infs", "cpu>%/s", "cpu>"}) {
         const auto condition = CpuCondition::parse(text);
         ASSERT_FALSE(condition) << text;
         EXPECT_EQ(condition.error().exit_code, kExitUsage);
