@@ -90,6 +90,15 @@ static __always_inline int is_throttled(struct task_struct *task)
     return 0;
 }
 
+/* With CONFIG_SMP, which every distribution's kernel has. The field is an int, in 7.2 one of
+ * several bytes: read as wide as it is. */
+static __always_inline int is_on_cpu(struct task_struct *task)
+{
+    if (bpf_core_field_exists(task->on_cpu))
+        return BPF_CORE_READ_BITFIELD_PROBED(task, on_cpu);
+    return task_state(task) == TASK_RUNNING;
+}
+
 static __always_inline int waits_for_io(struct task_struct *task)
 {
     return BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the walkers need of their surroundings. In the kernel: libbpf's headers. In a unit test (no
- * __bpf__) the walkers are compiled for the host and tests/bpf_usermode/platform.h supplies the
- * same names over a recorded memory image.
+ * What the walkers need of their surroundings. In the kernel: libbpf's headers. Where they are
+ * compiled for the host (no __bpf__; userspace/walkers/), bpf/platform_host.h supplies the same
+ * names over the memory of another process, or of a test.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #else
-#include "tests/bpf_usermode/platform.h"
+#include "bpf/platform_host.h"
 #endif
 
 /* Makes the compiler (and the verifier after it) forget what it knows of a value. */

@@ -9,14 +9,8 @@
 #include "bpf/platform.bpf.h"
 #include "bpf/abi/process.h"
 #include "bpf/abi/record.h"
+#include "bpf/abi/task.h"
 #include "bpf/abi/unwind.h"
-
-/* Where the sampled thread was in user mode. */
-struct user_registers {
-    __u64 ip, sp, bp;
-    __u64 all[16]; /* by DWARF number (rax rdx rcx rbx rsi rdi rbp rsp r8-r15): CFAs of leaf frames
-                      may use any */
-};
 
 /* Part of user memory, copied. */
 #define PYTHON_WINDOW_BYTES 4096

@@ -15,7 +15,7 @@
 #include "elf/unwind_table.h"
 #include "sys/proc.h"
 #include "tests/bpf_usermode/made_up_code.h"
-#include "tests/bpf_usermode/walkers.h"
+#include "walkers/walkers.h"
 
 namespace pyebpf::test {
 namespace {

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "tests/bpf_usermode/made_up_code.h"
-#include "tests/bpf_usermode/walkers.h"
+#include "walkers/walkers.h"
 
 namespace pyebpf::test {
 namespace {

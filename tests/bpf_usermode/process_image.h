@@ -22,7 +22,7 @@
 
 #include "base/result.h"
 #include "tests/bpf_usermode/surroundings.h"
-#include "tests/bpf_usermode/walkers.h"
+#include "walkers/walkers.h"
 
 namespace pyebpf::test {
 

@@ -11,7 +11,7 @@
 
 #include "tests/bpf_usermode/process_image.h"
 #include "tests/bpf_usermode/surroundings.h"
-#include "tests/bpf_usermode/walkers.h"
+#include "walkers/walkers.h"
 
 namespace pyebpf::test {
 

@@ -2,18 +2,10 @@
 #include "tests/bpf_usermode/surroundings.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/result.h"
-#include "tests/bpf_usermode/platform.h"
 
 namespace pyebpf::test {
-
-namespace {
-
-Surroundings* installed = nullptr;
-
-}  // namespace
 
 void ImageMemory::add(uint64_t address, std::span<const uint8_t> bytes) {
     uint64_t start = address;
@@ -51,20 +43,6 @@ bool ImageMemory::read(uint64_t address, std::span<uint8_t> to) {
     return true;
 }
 
-Surroundings::Surroundings(Memory& memory) : memory_(memory) {
-    PYEBPF_CHECK(installed == nullptr);
-    installed = this;
-}
-
-Surroundings::~Surroundings() {
-    installed = nullptr;
-}
-
-Surroundings& Surroundings::current() {
-    PYEBPF_CHECK(installed != nullptr);
-    return *installed;
-}
-
 void Surroundings::set_code(std::span<const code_range> ranges, std::span<const uint32_t> slab) {
     ranges_ = ranges;
     slab_.assign(UNWIND_SLAB_WORDS, 0);
@@ -72,12 +50,10 @@ void Surroundings::set_code(std::span<const code_range> ranges, std::span<const 
     std::ranges::copy(slab, slab_.begin());
 }
 
-long Surroundings::probe_read_user(void* to, uint32_t bytes, uint64_t from) {
+bool Surroundings::read(uint64_t address, void* to, uint32_t bytes) {
     const bool is_to_fail = reads_ - failing_first_ < failing_count_;
     ++reads_;
-    if (!is_to_fail && memory_.read(from, {static_cast<uint8_t*>(to), bytes})) return 0;
-    std::memset(to, 0, bytes);
-    return -EFAULT;
+    return !is_to_fail && memory_.read(address, {static_cast<uint8_t*>(to), bytes});
 }
 
 const code_range* Surroundings::range(uint32_t index) const {
@@ -89,18 +65,3 @@ const uint32_t* Surroundings::slab_words(uint32_t slab) const {
 }
 
 }  // namespace pyebpf::test
-
-using pyebpf::test::Surroundings;
-
-extern "C" long bpf_probe_read_user(void* to, __u32 bytes, const void* from) {
-    return Surroundings::current().probe_read_user(to, bytes, reinterpret_cast<uint64_t>(from));
-}
-extern "C" void count(enum kernel_counter which) {
-    Surroundings::current().count(which);
-}
-extern "C" const struct code_range* code_range_at(__u32 index) {
-    return Surroundings::current().range(index);
-}
-extern "C" const __u32* unwind_slab_words(__u32 slab) {
-    return Surroundings::current().slab_words(slab);
-}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the walkers see instead of a kernel (platform.h): the memory of a target, code ranges and
-// unwind tables, counters. Every read can be made to fail, as the page may be absent in the kernel.
+// What the walkers see in a test (userspace/walkers/surroundings.h). Every read can be made to
+// fail, as the page may be absent in the kernel.
 #pragma once
 
 #include <array>
@@ -12,6 +12,7 @@
 
 #include "bpf/abi/counters.h"
 #include "bpf/abi/unwind.h"
+#include "walkers/surroundings.h"
 
 namespace pyebpf::test {
 
@@ -43,13 +44,9 @@ class ImageMemory : public Memory {
     std::map<uint64_t, std::vector<uint8_t>> regions_;
 };
 
-// In force while it lives; one at a time, as the kernel's helpers have no argument for it.
-class Surroundings {
+class Surroundings : public walkers::Surroundings {
   public:
-    explicit Surroundings(Memory& memory);
-    ~Surroundings();
-    Surroundings(const Surroundings&) = delete;
-    Surroundings& operator=(const Surroundings&) = delete;
+    explicit Surroundings(Memory& memory) : memory_(memory) {}
 
     // Reads [first, first + count) fail; the first read is 0.
     void fail_reads(uint64_t first, uint64_t count = 1) {
@@ -61,12 +58,10 @@ class Surroundings {
     [[nodiscard]] uint64_t reads() const { return reads_; }
     [[nodiscard]] uint64_t counter(kernel_counter which) const { return counters_[which]; }
 
-    // The helpers.
-    long probe_read_user(void* to, uint32_t bytes, uint64_t from);
-    void count(kernel_counter which) { ++counters_[which]; }
-    [[nodiscard]] const code_range* range(uint32_t index) const;
-    [[nodiscard]] const uint32_t* slab_words(uint32_t slab) const;
-    static Surroundings& current();
+    [[nodiscard]] bool read(uint64_t address, void* to, uint32_t bytes) override;
+    void count(kernel_counter which) override { ++counters_[which]; }
+    [[nodiscard]] const code_range* range(uint32_t index) const override;
+    [[nodiscard]] const uint32_t* slab_words(uint32_t slab) const override;
 
   private:
     Memory& memory_;

@@ -10,6 +10,7 @@ usage: test_consumers.py --work FOLDER --write-output PROGRAM [TestClass[.test]]
 Packages of npm are installed into FOLDER. Exit status: 0 passed, 1 failed, 77 nothing could run.
 """
 import argparse
+import collections
 import json
 import os
 import re
@@ -344,15 +345,18 @@ class Recorded(RootTestCase, ConsumerTestCase):
     def test_firefox_profiler(self):
         with ProfilerCli(self.packages, self.path("firefox")) as viewer:
             threads = viewer.threads()
-            tables = {thread["tid"]: viewer.functions(thread) for _, thread in threads}
-        self.assertGreaterEqual(len(tables), 2)
-        for tid, rows in tables.items():
-            total = sum(row.self for row in rows.values())
+            tables = [(thread["tid"], viewer.functions(thread)) for _, thread in threads]
+        totals = collections.Counter()  # a program that executes another one in its place is two threads of one tid
+        for tid, rows in tables:
+            totals[tid] += sum(row.self for row in rows.values())
+        tables = [rows for _, rows in tables]
+        self.assertGreaterEqual(len(totals), 2)
+        for tid, total in totals.items():
             self.assert_near(total, self.known.by_thread["nanoseconds", tid] / NS_PER_MS, 0.01, "thread %s" % tid)
         for name, (own, total) in self.expected_of_unique_names.items():
-            self.assert_near(sum(rows[name].self for rows in tables.values() if name in rows), own / NS_PER_MS, 0.01, name)
-            self.assert_near(sum(rows[name].total for rows in tables.values() if name in rows), total / NS_PER_MS, 0.01, name)
-        self.assertTrue(any("<module>" in rows for rows in tables.values()))
+            self.assert_near(sum(rows[name].self for rows in tables if name in rows), own / NS_PER_MS, 0.01, name)
+            self.assert_near(sum(rows[name].total for rows in tables if name in rows), total / NS_PER_MS, 0.01, name)
+        self.assertTrue(any("<module>" in rows for rows in tables))
 
     def test_speedscope(self):
         names = ["speedscope", "chrome-trace", "perf-script"]

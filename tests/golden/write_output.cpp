@@ -15,6 +15,7 @@
 #include "page_profiles.h"
 #include "page_reader.h"
 #include "readable.h"
+#include "report_cases.h"
 #include "synthetic_profile.h"
 
 namespace {
@@ -126,11 +127,12 @@ std::map<std::string, Case> cases() {
                  {}, sink);
          }},
     };
+    for (const auto& [name, write] : pyebpf::report::test::report_cases()) result.emplace(name, write);
     for (const Format* format : formats()) {
         const std::string name(format->name);
+        result.emplace("small." + name, format_case(name, {}, test::small_profile));
         if (name == "html" || name == "pyebpf") continue;
         result.emplace("mixed_" + name, readable_case(*format));
-        result.emplace("small." + name, format_case(name, {}, test::small_profile));
         result.emplace("mixed." + name, format_case(name, {}, test::mixed_profile));
         result.emplace("hostile." + name, format_case(name, {}, test::hostile_profile));
         result.emplace("large." + name,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does a known number of things that make events. usage: events.py KIND COUNT     KIND: write, malloc, collect, touch"""
 import ctypes
 import gc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Works inside an except block, while an exception flies, and outside of both. Python 2.7 to 3.15. usage: exceptions.py SECONDS"""
 import json
 import sys

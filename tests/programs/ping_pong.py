@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two processes hand a byte to and fro through pipes: two switches a round. usage: ping_pong.py ROUNDS"""
 import ctypes
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Waits of one known cause.
 
 usage: waits.py CAUSE COUNT MILLISECONDS

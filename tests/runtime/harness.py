@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 
 from stacks import Stacks, share_bound
 
@@ -312,6 +313,23 @@ def read_if_there(path):
             return stream.read()
     except FileNotFoundError:
         return None
+
+
+# Runs pyebpf with the kernel's list of tracepoints mounted, for it alone.
+WITH_TRACEFS = """#!/bin/sh
+exec unshare --mount sh -c 'mountpoint -q "$1" || mount -t tracefs tracefs "$1"; shift; exec "$@"' sh /sys/kernel/tracing %s "$@"
+"""
+
+
+@contextlib.contextmanager
+def tracefs_mounted():
+    with tempfile.TemporaryDirectory(prefix="pyebpf-test-") as folder:
+        path = os.path.join(folder, "pyebpf")
+        with open(path, "w", encoding="utf-8") as script:
+            script.write(WITH_TRACEFS % shlex.quote(pyebpf_path()))
+        os.chmod(path, 0o755)
+        with unittest.mock.patch.dict(os.environ, PYEBPF=path):
+            yield
 
 
 def record(*options, command=None):

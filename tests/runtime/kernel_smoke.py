@@ -75,7 +75,7 @@ EXPECTED = ["<module>", "main"] + ["recurse"] * 11 + ["<lambda>", "work", None, 
 # 1,024 Python frames; every 20th is called by sorted(), so that some 400 native frames stand between them.
 DEEP_FRAMES = 1024
 DEEP_CPU_SECONDS = 1.5
-ENOUGH_DEEP_SAMPLES = 50
+ENOUGH_DEEP_SAMPLES = 20
 ENOUGH_NATIVE_FRAMES = 300
 DEEP_PROGRAM = """\
 import sys
@@ -108,6 +108,29 @@ def main():
 main()
 """.replace("CPU_SECONDS", str(DEEP_CPU_SECONDS)).replace("DEPTH", str(DEEP_FRAMES - 4))
 DEEP_EXPECTED = ["<module>", "main"] + ["descend"] * (DEEP_FRAMES - 3) + ["spin"]
+
+
+# A thread that sleeps beside one that waits for a lock.
+STANDING_PROGRAM = """\
+import threading
+import time
+
+lock = threading.Lock()
+
+
+def sleeper():
+    time.sleep(3600)
+
+
+def locker():
+    lock.acquire()
+    print("ready", flush=True)
+    lock.acquire()
+
+
+threading.Thread(target=sleeper, daemon=True).start()
+locker()
+"""
 
 
 def default_pythons():
@@ -218,6 +241,38 @@ def profile(pyebpf, python, folder, checks):
     checks.check(not lost, "no sample was lost %s" % (lost or ""))
 
 
+def dump(pyebpf, checks, *options):
+    """The processes that `pyebpf dump` finds."""
+    command = [pyebpf, "dump", "--json"] + [str(option) for option in options]
+    completed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_SECONDS)
+    checks.check(completed.returncode == 0, "dump exits with 0 (%d)" % completed.returncode)
+    if completed.returncode != 0:
+        print(completed.stderr[-4000:], flush=True)
+        return []
+    document = json.loads(completed.stdout)
+    checks.check(document["no_iterator"] == "", "the kernel lists threads %s" % document["no_iterator"])
+    return document["processes"]
+
+
+def dump_threads(pyebpf, python, checks):
+    print("a dump of threads that stand still:", flush=True)
+    process = subprocess.Popen([python, "-S", "-c", STANDING_PROGRAM], stdout=subprocess.PIPE, text=True)
+    try:
+        process.stdout.readline()
+        for _ in range(100):  # "ready" comes a moment before it waits
+            threads = [thread for one in dump(pyebpf, checks, process.pid) for thread in one["threads"]]
+            if checks.failed or all(thread["state"] != "running" and not thread["torn"] for thread in threads):
+                break
+    finally:
+        process.kill()
+        process.wait()
+    found = {}
+    for thread in threads:
+        python_frames = [frame["function"] for frame in thread["frames"] if frame["kind"] == "python"]
+        found[python_frames[0] if python_frames else ""] = (thread["state"], thread["torn"])
+    checks.check(found == {"locker": ("lock", False), "sleeper": ("sleep", False)}, "each has its place and state %s" % found)
+
+
 def profile_cgroup(pyebpf, python, folder, checks):
     """Two busy processes, one of them two levels below a cgroup that is recorded."""
     print("a cgroup with all below it:", flush=True)
@@ -238,6 +293,7 @@ def profile_cgroup(pyebpf, python, folder, checks):
             members.write(str(inside.pid))
         command = [pyebpf, "record", "--cgroup", cgroup, "-F", str(FREQUENCY_HZ), "-d", "3", "--per-process", "-o", output]
         completed = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_SECONDS)
+        dumped = dump(pyebpf, checks, "--cgroup", cgroup)
     finally:
         for process in (inside, outside):
             process.kill()
@@ -253,6 +309,9 @@ def profile_cgroup(pyebpf, python, folder, checks):
     foreign = [line for line in lines if "(pid %d)" % inside.pid not in line.split(";")[0]]
     checks.check(bool(lines), "its process was sampled")
     checks.check(not foreign, "nothing else was %s" % foreign[:3])
+    names = [[frame["function"] for frame in thread["frames"]] for process in dumped for thread in process["threads"]]
+    checks.check([process["pid"] for process in dumped] == [inside.pid], "its process was dumped, and nothing else")
+    checks.check(names[:1] and names[0][-1:] == ["<module>"], "with the stack of the thread that runs %s" % names)
 
 
 def remove_when_empty(cgroup):
@@ -277,6 +336,7 @@ def main(arguments):
         with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
             profile(pyebpf, python, folder, checks)
             profile_deep(pyebpf, python, folder, checks)
+            dump_threads(pyebpf, python, checks)
     if pythons:
         with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
             profile_cgroup(pyebpf, pythons[0], folder, checks)

@@ -4,19 +4,12 @@
 Hits that are not sampled are stood for by weight: a sum of n samples of weight w deviates by w * sqrt(n). Few enough hits are all
 sampled, and then counts are exact.
 """
-import os
-import tempfile
 import unittest
-import unittest.mock
 
-from harness import RootTestCase, one_interpreter, pyebpf_path, record, run_pyebpf
+from harness import RootTestCase, one_interpreter, record, run_pyebpf, tracefs_mounted
 
 # Few enough not to be thinned at this frequency.
 COUNT, FREQUENCY_HZ = 500, 9973
-# Runs pyebpf with the kernel's list of tracepoints mounted, for it alone.
-WITH_TRACEFS = """#!/bin/sh
-exec unshare --mount sh -c 'mountpoint -q "$1" || mount -t tracefs tracefs "$1"; shift; exec "$@"' sh /sys/kernel/tracing %s "$@"
-"""
 
 
 def record_event(event, kind, count=COUNT, frequency=FREQUENCY_HZ):
@@ -57,13 +50,8 @@ class Events(RootTestCase):
         self.assertLess(abs(counted - calls), 0.16 * calls, recording.stacks.describe())
 
     def test_tracepoint_counts_hits(self):
-        with tempfile.TemporaryDirectory(prefix="pyebpf-test-") as folder:
-            path = os.path.join(folder, "pyebpf")
-            with open(path, "w", encoding="utf-8") as script:
-                script.write(WITH_TRACEFS % pyebpf_path())
-            os.chmod(path, 0o755)
-            with unittest.mock.patch.dict(os.environ, PYEBPF=path):
-                self.assert_exact("tracepoint:syscalls:sys_enter_write", "write")
+        with tracefs_mounted():
+            self.assert_exact("tracepoint:syscalls:sys_enter_write", "write")
 
 
 class List(RootTestCase):
@@ -85,7 +73,8 @@ class List(RootTestCase):
             ("uprobe:libc", "not complete"),
             ("uprobe:libc:mallok", "malloc"),
             ("uprobe:no-such-library:f", "no process runs"),
-            ("usdt:libc:no_such_probe", "no_such_probe"),
+            ("usdt:python:no_such_probe", "no_such_probe"),
+            ("usdt:libc:no_such_probe", "built without USDT probes"),
             ("usdt:/nowhere:x", "/nowhere"),
         ]:
             with self.subTest(event=event):

@@ -42,16 +42,18 @@ class Causes(RootTestCase):
         for run, waits in self.record_waits(cause, found):
             with self.subTest(cause=cause, python=run.interpreter.name):
                 right = in_state(waits, state).count
-                wrong = waits.count - right - in_state(waits, "run queue", "throttled").count
+                wrong = waits.count - right - in_state(waits, "run-queue", "throttled").count
                 self.assertGreater(right, 0, waits.describe())
                 self.assertGreaterEqual(right / (right + wrong), RIGHT_CAUSE, waits.describe())
                 self.assertLessEqual(waits.count, ticks_of(run.report["waited"]) * (1 + SLACK))
             yield run, waits
 
     def assert_total(self, cause, state):
-        for run, waits in self.with_cause(cause, state):
+        """What the program measured is all that is in measure() and not in its preparations: it may be preempted anywhere in it."""
+        for run, _ in self.with_cause(cause, state):
+            measured = run.stacks.where(lambda stack: stack.has("measure") and not stack.has("prepare"))
             expected = ticks_of(run.report["waited"] - run.report["ran"])
-            self.assertLessEqual(abs(waits.count - expected), expected * SLACK, waits.describe())
+            self.assertLessEqual(abs(measured.count - expected), expected * SLACK, measured.describe())
 
     def test_sleep(self):
         self.assert_total("sleep", "sleep")
@@ -86,13 +88,13 @@ class Causes(RootTestCase):
     def test_run_queue(self):
         """Two processes share a CPU: each waits while the other runs."""
         for run, waits in self.record_waits("queue", count=8):
-            queued = in_state(waits, "run queue").count
+            queued = in_state(waits, "run-queue").count
             self.assertGreater(queued, 0.25 * ticks_of(run.report["waited"]), waits.describe())
             self.assertGreaterEqual(queued / waits.count, RIGHT_CAUSE, waits.describe())
 
     def test_gil(self):
         """Under every version: a helper sleeps while it holds the lock, which is what the main thread waits for."""
-        for run, waits in self.with_cause("gil", "GIL", interpreters()):
+        for run, waits in self.with_cause("gil", "gil", interpreters()):
             holder = in_state(run.stacks.having("hold_gil"), "sleep")
             self.assertGreater(holder.count, 0, run.stacks.describe())
 
@@ -116,7 +118,7 @@ class Modes(RootTestCase):
             "--mode", "gil", "--per-state", command=one_interpreter().command("waits.py", "gil", COUNT, MILLISECONDS)
         )
         self.assert_status(recording, 0)
-        waits = in_state(recording.stacks, "GIL")
+        waits = in_state(recording.stacks, "gil")
         self.assertGreater(waits.having("wait_gil").count, 0.8 * waits.count, waits.describe())
         self.assertRegex(recording.stderr, r"GIL: held by \S*hold_gil \d+ % of .*, waited for by \S*wait_gil \d+ %")
 
@@ -138,8 +140,8 @@ class Modes(RootTestCase):
         self.assertGreater(recording.statistic("events_thinned"), recording.statistic("ticks_sampled"))
         waited = recording.stacks.where(lambda stack: stack.tid == report["tid"] and stack.has("pong")).count
         expected = report["waited"] * 99
-        # The sum of weights follows the true sum within a few waits of a thousand samples.
-        self.assertLessEqual(abs(waited - expected), 0.05 * expected + 2)
+        # A thousand samples, of waits that last longer now and then because others use the CPU: five deviations of 5 %.
+        self.assertLessEqual(abs(waited - expected), 0.25 * expected + 2)
 
     def test_contradictions(self):
         for arguments, message in [

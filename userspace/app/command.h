@@ -27,6 +27,7 @@ std::unique_ptr<Command> make_doctor_command();
 std::unique_ptr<Command> make_events_command();
 std::unique_ptr<Command> make_top_command();
 std::unique_ptr<Command> make_ps_command();
+std::unique_ptr<Command> make_dump_command();
 std::unique_ptr<Command> make_diff_command();
 std::unique_ptr<Command> make_check_command();
 std::unique_ptr<Command> make_baseline_command();

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
     commands.push_back(app::make_events_command());
     commands.push_back(app::make_top_command());
     commands.push_back(app::make_ps_command());
+    commands.push_back(app::make_dump_command());
     commands.push_back(app::make_diff_command());
     commands.push_back(app::make_check_command());
     commands.push_back(app::make_baseline_command());

@@ -7,17 +7,20 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "app/command.h"
+#include "app/flight_recorder.h"
 #include "app/format_options.h"
 #include "app/sampling_options.h"
 #include "app/status_line.h"
 #include "app/stop_signals.h"
 #include "app/targets.h"
+#include "app/trigger.h"
 #include "base/log.h"
-#include "base/unnamed_file.h"
 #include "output/format.h"
 #include "output/output_file.h"
 #include "output/recording.h"
@@ -26,6 +29,7 @@
 #include "pipeline/statistics.h"
 #include "record/reader.h"
 #include "sys/clock.h"
+#include "sys/perf_event.h"
 
 namespace pyebpf::app {
 
@@ -33,6 +37,8 @@ namespace {
 
 constexpr int kPumpMs = 50;
 constexpr double kMaxBlockUs = 1e9;
+constexpr double kMaxRingSeconds = 86400;
+constexpr double kSecondsBeforeTrigger = 1;
 constexpr uint64_t kFlushNs = 1'000'000'000;
 constexpr const char* kDefaultOutput = "profile.pyebpf";
 // More samples are not read back only to show the top functions in the terminal.
@@ -45,16 +51,36 @@ class RecordCommand : public Command {
 
   private:
     Result<pipeline::RecorderOptions> recorder_options() const;
-    // Samples until the duration is over, a signal comes or all targets have ended. Returns the
-    // signal. The recording gets its name, if it is to have one, when its first second is written.
-    Result<std::optional<int>> sample(pipeline::Recorder& recorder,
-                                      output::OutputFile* named_recording) const;
+    Result<void> check_waiting_options() const;
+    // What is written, and where the samples are until then.
+    struct Outputs {
+        const output::Format* format;
+        output::OutputFile file;
+        std::optional<output::OutputFile> statistics;
+        std::optional<FlightRecorder> hidden;  // none: the output itself is the recording
+        unsigned snapshots = 0;
+    };
+    Result<Outputs> open_outputs() const;
 
+    struct Progress {
+        bool is_waiting = false;        // for the trigger to start
+        uint64_t start_ns = 0;          // of what -d limits
+        bool wants_snapshot = false;    // asked for, or triggered
+        bool is_signalled = false;      // SIGUSR1
+        std::optional<int> stopped_by;  // SIGINT, SIGTERM
+    };
+    // Samples until the duration is over, a signal comes or all targets have ended.
+    Result<Progress> sample(pipeline::Recorder& recorder, Trigger* trigger, Outputs& outputs) const;
+    void take_signals(const StopSignals& signals, Progress& progress) const;
+    Result<void> act(pipeline::Recorder& recorder, Trigger* trigger, Outputs& outputs,
+                     Progress& progress) const;
+    // Once a second.
+    static Result<void> flush(pipeline::Recorder& recorder, Outputs& outputs, uint64_t now_ns);
+    // What was recorded up to now, to a file of its own.
+    Result<void> write_snapshot(pipeline::Recorder& recorder, Outputs& outputs) const;
     // What is made of the finished recording: the output if it is another format, statistics, the
     // summary.
-    Result<void> write_outputs(const pipeline::Recorder& recorder, const output::Format* format,
-                               int hidden_recording, output::OutputFile& file,
-                               output::OutputFile* statistics) const;
+    Result<void> write_outputs(const pipeline::Recorder& recorder, Outputs& outputs) const;
 
     Targets targets_;
     std::string event_;
@@ -65,6 +91,8 @@ class RecordCommand : public Command {
     std::string output_;
     std::string format_;
     std::string statistics_;
+    double ring_s_ = 0;
+    std::string trigger_;
     bool kernel_ = true;
     std::string native_ = "extensions";
     bool no_native_ = false;
@@ -82,6 +110,7 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         "record", "Sample the whole machine, some processes or a command, and write a profile");
     record->footer(
         "Without -d it samples until Ctrl-C. A command's exit status is passed on.\n"
+        "SIGUSR2 writes what was recorded so far to FILE.1, FILE.2 ..., and recording goes on.\n"
         "Examples:\n"
         "  pyebpf record -a -d 10 -o profile.html\n"
         "  pyebpf record -a && pyebpf report\n"
@@ -122,6 +151,16 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
                      "File to write, - for stdout; the format follows from its extension")
         ->type_name("FILE")
         ->default_str(kDefaultOutput);
+    record
+        ->add_option("--ring", ring_s_,
+                     "Keep only the last seconds, and write them at the end, on SIGUSR2, or when "
+                     "--trigger says so")
+        ->type_name("SECONDS");
+    record
+        ->add_option("--trigger", trigger_,
+                     "Begin to record, or with --ring write what is kept, on: cpu>80%/10s (the "
+                     "targets' use), SIGUSR1, tracepoint:…, uprobe:…, uretprobe:…, usdt:…")
+        ->type_name("CONDITION");
     record->add_option("--stats", statistics_, "Also write all statistics as JSON")
         ->type_name("FILE");
     record->add_flag("--kernel,!--no-kernel", kernel_, "Kernel frames (default: yes)");
@@ -205,34 +244,149 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     return options;
 }
 
-Result<std::optional<int>> RecordCommand::sample(pipeline::Recorder& recorder,
-                                                 output::OutputFile* named_recording) const {
-    const StopSignals signals;
+Result<void> RecordCommand::check_waiting_options() const {
+    if (!std::isfinite(ring_s_) || ring_s_ < 0 || ring_s_ > kMaxRingSeconds) {
+        return fail(fmt::format("--ring {} is not possible", ring_s_),
+                    fmt::format("give a number of seconds up to {:.0f}", kMaxRingSeconds),
+                    kExitUsage);
+    }
+    if (trigger_.starts_with("cpu>") && (mode_ != "cpu" || !event_.empty())) {
+        return fail("--trigger cpu>… counts samples of CPU time",
+                    "leave --mode and --event out, or wait for something else", kExitUsage);
+    }
+    if (!trigger_.empty() && !statistics_.empty() && ring_s_ > 0) {
+        return fail("--stats is of one recording; --ring with --trigger writes several",
+                    "leave one of them out", kExitUsage);
+    }
+    return {};
+}
+
+Result<RecordCommand::Outputs> RecordCommand::open_outputs() const {
+    const std::string path = output_.empty() ? kDefaultOutput : output_;
+    const auto format = output::choose_format(format_, path);
+    if (!format) return tl::unexpected(format.error());
+    auto file = output::OutputFile::open(path);
+    if (!file) return tl::unexpected(file.error());
+    Outputs outputs{.format = *format, .file = std::move(*file), .statistics = {}, .hidden = {}};
+    if (!statistics_.empty()) {
+        auto opened = output::OutputFile::open(statistics_);
+        if (!opened) return tl::unexpected(opened.error());
+        outputs.statistics.emplace(std::move(*opened));
+    }
+    const bool streams = outputs.format == &output::kRecording && ring_s_ == 0 && trigger_.empty();
+    if (streams && outputs.statistics && !outputs.file.is_file()) {
+        return fail("--stats needs a recording that can be read again",
+                    "write it to a file, or choose another --format for " + outputs.file.name(),
+                    kExitUsage);
+    }
+    if (streams) return outputs;
+    // Until a trigger has fired, only a moment before it is kept.
+    const double kept = ring_s_ > 0        ? ring_s_
+                        : trigger_.empty() ? std::numeric_limits<double>::infinity()
+                                           : kSecondsBeforeTrigger;
+    auto hidden = FlightRecorder::open(kept);
+    if (!hidden) return tl::unexpected(hidden.error());
+    outputs.hidden.emplace(std::move(*hidden));
+    return outputs;
+}
+
+void RecordCommand::take_signals(const StopSignals& signals, Progress& progress) const {
+    while (const auto signal = signals.take()) {
+        if (*signal == SIGUSR2) {
+            progress.wants_snapshot = true;
+        } else if (*signal == SIGUSR1) {
+            progress.is_signalled = true;
+        } else if (!progress.stopped_by) {
+            progress.stopped_by = *signal;
+        }
+    }
+}
+
+Result<RecordCommand::Progress> RecordCommand::sample(pipeline::Recorder& recorder,
+                                                      Trigger* trigger, Outputs& outputs) const {
+    const StopSignals signals =
+        trigger_ == "SIGUSR1" ? StopSignals({SIGUSR1, SIGUSR2}) : StopSignals({SIGUSR2});
+    log::info(
+        fmt::format("{} {} at {} Hz{}{}", trigger != nullptr ? "watching" : "recording",
+                    targets_.text(), frequency_hz_, mode_ == "cpu" ? "" : ", mode " + mode_,
+                    duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
     StatusLine status_line(!quiet_);
-    const uint64_t start = sys::monotonic_ns();
-    std::optional<int> signal;
-    uint64_t flushed_ns = start;
+    Progress progress;
+    progress.is_waiting = trigger != nullptr && ring_s_ == 0;
+    progress.start_ns = sys::monotonic_ns();
+    uint64_t flushed_ns = progress.start_ns;
     bool targets_live = true;
-    while (targets_live && !signal) {
+    while (targets_live && !progress.stopped_by) {
         int timeout_ms = kPumpMs;
-        if (duration_s_ > 0) {
+        if (duration_s_ > 0 && !progress.is_waiting) {
             const double left_ms =
-                duration_s_ * 1e3 - static_cast<double>(sys::monotonic_ns() - start) * 1e-6;
+                duration_s_ * 1e3 -
+                static_cast<double>(sys::monotonic_ns() - progress.start_ns) * 1e-6;
             if (left_ms <= 0) break;
             timeout_ms = static_cast<int>(std::min<double>(kPumpMs, std::ceil(left_ms)));
         }
         targets_live = recorder.pump(timeout_ms);
-        signal = signals.take();
+        take_signals(signals, progress);
         status_line.show(recorder.status());
-        if (const uint64_t now = sys::monotonic_ns(); now - flushed_ns >= kFlushNs) {
-            flushed_ns = now;
-            if (auto flushed = recorder.flush(); !flushed) return tl::unexpected(flushed.error());
-            if (named_recording == nullptr) continue;
-            if (auto named = named_recording->publish(); !named)
-                return tl::unexpected(named.error());
+        if (auto acted = act(recorder, trigger, outputs, progress); !acted)
+            return tl::unexpected(acted.error());
+        const uint64_t now = sys::monotonic_ns();
+        if (now - flushed_ns < kFlushNs) continue;
+        flushed_ns = now;
+        if (auto flushed = flush(recorder, outputs, now); !flushed)
+            return tl::unexpected(flushed.error());
+    }
+    return progress;
+}
+
+Result<void> RecordCommand::act(pipeline::Recorder& recorder, Trigger* trigger, Outputs& outputs,
+                                Progress& progress) const {
+    const uint64_t now = sys::monotonic_ns();
+    if (trigger != nullptr && (progress.is_waiting || ring_s_ > 0)) {
+        const auto period_ns = static_cast<uint64_t>(1e9 / frequency_hz_);
+        if (trigger->fired(now, recorder.status().samples * period_ns,
+                           std::exchange(progress.is_signalled, false))) {
+            log::info(fmt::format("{}: {}", trigger_,
+                                  progress.is_waiting ? "recording begins" : "writing"));
+            progress.wants_snapshot = progress.wants_snapshot || !progress.is_waiting;
+            if (std::exchange(progress.is_waiting, false)) {
+                progress.start_ns = now;
+                if (auto kept = outputs.hidden->keep_all(recorder, now); !kept) return kept;
+            }
         }
     }
-    return signal;
+    if (!std::exchange(progress.wants_snapshot, false)) return {};
+    return write_snapshot(recorder, outputs);
+}
+
+Result<void> RecordCommand::flush(pipeline::Recorder& recorder, Outputs& outputs, uint64_t now_ns) {
+    if (auto flushed = recorder.flush(); !flushed) return flushed;
+    // The recording gets its name when its first second is written.
+    return outputs.hidden ? outputs.hidden->advance(recorder, now_ns) : outputs.file.publish();
+}
+
+Result<void> RecordCommand::write_snapshot(pipeline::Recorder& recorder, Outputs& outputs) const {
+    if (!outputs.file.is_file()) {
+        log::warning("SIGUSR2: no snapshot, as " + outputs.file.name() + " is no file");
+        return {};
+    }
+    const uint64_t now = sys::monotonic_ns();
+    if (!outputs.hidden) {
+        if (auto flushed = flush(recorder, outputs, now); !flushed) return flushed;
+    }
+    auto profile =
+        outputs.hidden ? outputs.hidden->take(recorder, now) : record::read(outputs.file.name());
+    if (!profile) return tl::unexpected(profile.error());
+    profile->is_cut = false;
+    profile->statistics = recorder.statistics();
+    auto file = output::OutputFile::open(
+        output::numbered(outputs.file.name(), *outputs.format, ++outputs.snapshots));
+    if (!file) return tl::unexpected(file.error());
+    if (auto written = outputs.format->write(*profile, format_options_, file->sink()); !written)
+        return written;
+    if (auto committed = file->commit(); !committed) return committed;
+    log::info("wrote " + file->name());
+    return {};
 }
 
 Result<int> RecordCommand::run() {
@@ -241,54 +395,41 @@ Result<int> RecordCommand::run() {
                               : log::Level::kNormal);
     auto options = recorder_options();
     if (!options) return tl::unexpected(options.error());
-    const std::string path = output_.empty() ? kDefaultOutput : output_;
-    auto format = output::choose_format(format_, path);
-    if (!format) return tl::unexpected(format.error());
-    auto file = output::OutputFile::open(path);
-    if (!file) return tl::unexpected(file.error());
-    std::optional<output::OutputFile> statistics;
-    if (!statistics_.empty()) {
-        auto opened = output::OutputFile::open(statistics_);
-        if (!opened) return tl::unexpected(opened.error());
-        statistics.emplace(std::move(*opened));
-    }
+    if (auto checked = check_waiting_options(); !checked) return tl::unexpected(checked.error());
+    auto outputs = open_outputs();
+    if (!outputs) return tl::unexpected(outputs.error());
+    Sink& recording = outputs->hidden ? outputs->hidden->sink() : outputs->file.sink();
 
-    if (*format == &output::kRecording && statistics && !file->is_file()) {
-        return fail("--stats needs a recording that can be read again",
-                    "write it to a file, or choose another --format for " + file->name(),
-                    kExitUsage);
-    }
-    // Every other format is made of a recording that nobody sees.
-    const bool is_recording = *format == &output::kRecording;
-    UniqueFd hidden;
-    std::optional<FdSink> hidden_sink;
-    if (!is_recording) {
-        auto opened = open_unnamed_file();
+    std::optional<Trigger> trigger;
+    if (!trigger_.empty()) {
+        const auto cpus = sys::online_cpus();
+        if (!cpus) return tl::unexpected(cpus.error());
+        auto opened = Trigger::open(
+            trigger_, targets_.is_whole_machine() ? static_cast<double>(cpus->size()) : 1,
+            options->pids);
         if (!opened) return tl::unexpected(opened.error());
-        hidden = std::move(*opened);
-        hidden_sink.emplace(hidden.get(), "a temporary recording");
+        trigger.emplace(std::move(*opened));
     }
-    Sink& recording = is_recording ? file->sink() : *hidden_sink;
-
     auto recorder = pipeline::Recorder::open(*options, recording);
     if (!recorder) return tl::unexpected(recorder.error());
     if (auto started = (*recorder)->start(); !started) return tl::unexpected(started.error());
-    log::info(
-        fmt::format("recording {} at {} Hz{}{}", targets_.text(), frequency_hz_,
-                    mode_ == "cpu" ? "" : ", mode " + mode_,
-                    duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
-    const auto signal = sample(**recorder, is_recording ? &*file : nullptr);
+    const auto progress = sample(**recorder, trigger ? &*trigger : nullptr, *outputs);
     (*recorder)->stop();
-    if (!signal) return tl::unexpected(signal.error());
-    if (*signal == SIGTERM) (*recorder)->signal_command(SIGTERM);
+    if (!progress) return tl::unexpected(progress.error());
+    if (progress->stopped_by == SIGTERM) (*recorder)->signal_command(SIGTERM);
     if (auto finished = (*recorder)->finish(); !finished) return tl::unexpected(finished.error());
-    if (is_recording) {
-        if (auto committed = file->commit(); !committed) return tl::unexpected(committed.error());
+    if (!outputs->hidden) {
+        if (auto committed = outputs->file.commit(); !committed)
+            return tl::unexpected(committed.error());
     }
-    if (auto written = write_outputs(**recorder, is_recording ? nullptr : *format, hidden.get(),
-                                     *file, statistics ? &*statistics : nullptr);
-        !written)
+    const bool writes_at_end = !trigger || (ring_s_ == 0 && !progress->is_waiting);
+    if (!writes_at_end) {
+        log::info(outputs->snapshots > 0
+                      ? fmt::format("{} happened {} times", trigger_, outputs->snapshots)
+                      : trigger_ + " did not happen: nothing was written");
+    } else if (auto written = write_outputs(**recorder, *outputs); !written) {
         return tl::unexpected(written.error());
+    }
 
     const int status = options->command.empty() ? kExitOk : (*recorder)->wait_for_command();
     const double loss = pipeline::loss_percent((*recorder)->statistics());
@@ -300,28 +441,23 @@ Result<int> RecordCommand::run() {
 }
 
 Result<void> RecordCommand::write_outputs(const pipeline::Recorder& recorder,
-                                          const output::Format* format, int hidden_recording,
-                                          output::OutputFile& file,
-                                          output::OutputFile* statistics) const {
+                                          Outputs& outputs) const {
+    output::OutputFile& file = outputs.file;
     const bool is_long = recorder.status().samples > kMaxSummarySamples;
-    const bool can_read_back = format != nullptr || file.is_file();
-    if (format == nullptr && statistics == nullptr && (quiet_ || is_long || !can_read_back)) {
+    if (!outputs.hidden && !outputs.statistics && (quiet_ || is_long || !file.is_file())) {
         if (!quiet_) log::info("wrote " + file.name());
         return {};
     }
-    if (hidden_recording >= 0) ::lseek(hidden_recording, 0, SEEK_SET);
-    const auto profile = hidden_recording >= 0
-                             ? record::read(hidden_recording, "the temporary recording")
-                             : record::read(file.name());
+    const auto profile = outputs.hidden ? outputs.hidden->read() : record::read(file.name());
     if (!profile) return tl::unexpected(profile.error());
-    if (format != nullptr) {
-        if (auto written = format->write(*profile, format_options_, file.sink()); !written)
+    if (outputs.hidden) {
+        if (auto written = outputs.format->write(*profile, format_options_, file.sink()); !written)
             return written;
         if (auto committed = file.commit(); !committed) return committed;
     }
-    if (statistics != nullptr) {
-        output::write_statistics(*profile, statistics->sink());
-        if (auto committed = statistics->commit(); !committed) return committed;
+    if (outputs.statistics) {
+        output::write_statistics(*profile, outputs.statistics->sink());
+        if (auto committed = outputs.statistics->commit(); !committed) return committed;
     }
     if (quiet_) return {};
     std::fputs(output::summary(*profile, {.color = isatty(STDERR_FILENO) != 0 &&

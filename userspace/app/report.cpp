@@ -125,6 +125,8 @@ CLI::App* ReportCommand::add_to(CLI::App& app) {
     report->add_flag("--per-process", roots_.per_process,
                      "Trees: processes as roots (the call tree has them if there are several)");
     report->add_flag("--per-thread", roots_.per_thread, "Trees: threads as roots");
+    report->add_flag("--per-state", roots_.per_state,
+                     "Trees: what threads did or waited for as roots");
     report->add_option("--min-share", min_share_, "Trees: sum up branches of less than this share")
         ->type_name("PERCENT")
         ->capture_default_str();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <initializer_list>
 #include <optional>
 
 #include "base/unique_fd.h"
@@ -12,11 +13,12 @@
 namespace pyebpf::app {
 
 // SIGINT and SIGTERM as readable events while it lives; then they have their default effect again,
-// so that a second Ctrl-C aborts.
+// so that a second Ctrl-C aborts. Others if asked for.
 class StopSignals {
   public:
-    StopSignals() {
+    explicit StopSignals(std::initializer_list<int> others = {}) {
         sigemptyset(&set_);
+        for (const int signal : others) sigaddset(&set_, signal);
         sigaddset(&set_, SIGINT);
         sigaddset(&set_, SIGTERM);
         sigprocmask(SIG_BLOCK, &set_, nullptr);
@@ -26,7 +28,7 @@ class StopSignals {
     StopSignals(const StopSignals&) = delete;
     StopSignals& operator=(const StopSignals&) = delete;
 
-    // The signal that came, if one did.
+    // The next signal that came, if one did.
     [[nodiscard]] std::optional<int> take() const {
         signalfd_siginfo info;
         if (::read(fd_.get(), &info, sizeof(info)) != sizeof(info)) return std::nullopt;

@@ -8,26 +8,30 @@
 
 namespace pyebpf::app {
 
+void add_cgroup_options(CLI::App& command, pipeline::CgroupTargetOptions& cgroups) {
+    command
+        .add_option("--container", cgroups.containers,
+                    "Containers by name or the beginning of an id; with -p: processes in them, by "
+                    "the container's own ids")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    command.add_option("--pod", cgroups.pods, "Kubernetes pods")
+        ->type_name("[NAMESPACE/]NAME")
+        ->allow_extra_args(false);
+    command.add_option("--service", cgroups.units, "systemd units and slices")
+        ->type_name("UNIT")
+        ->allow_extra_args(false);
+    command.add_option("--cgroup", cgroups.cgroups, "Cgroups, with all below them")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+}
+
 void Targets::add_to(CLI::App& command) {
     command.add_flag("-a,--all", all_, "All processes of the machine");
     command.add_option("-p,--pid", pids_, "Processes, with their threads and children")
         ->delimiter(',')
         ->type_name("PID[,PID…]");
-    command
-        .add_option("--container", cgroups_.containers,
-                    "Containers by name or the beginning of an id; with -p: processes in them, by "
-                    "the container's own ids")
-        ->type_name("NAME")
-        ->allow_extra_args(false);
-    command.add_option("--pod", cgroups_.pods, "Kubernetes pods")
-        ->type_name("[NAMESPACE/]NAME")
-        ->allow_extra_args(false);
-    command.add_option("--service", cgroups_.units, "systemd units and slices")
-        ->type_name("UNIT")
-        ->allow_extra_args(false);
-    command.add_option("--cgroup", cgroups_.cgroups, "Cgroups, with all below them")
-        ->type_name("PATH")
-        ->allow_extra_args(false);
+    add_cgroup_options(command, cgroups_);
     command.add_flag("--runtime-sockets", runtime_sockets_,
                      "Ask docker and podman for names that their files do not tell");
     command.add_flag("--children,!--no-children", children_,
@@ -39,8 +43,8 @@ void Targets::add_to(CLI::App& command) {
 }
 
 Result<void> Targets::apply(pipeline::RecorderOptions& options, Default if_none) const {
-    const int kinds = (all_ ? 1 : 0) + (pids_.empty() && cgroups_.empty() ? 0 : 1) +
-                      (command_.empty() ? 0 : 1);
+    const int kinds =
+        (all_ ? 1 : 0) + (pids_.empty() && cgroups_.empty() ? 0 : 1) + (command_.empty() ? 0 : 1);
     if (kinds > 1 || (kinds == 0 && if_none == Default::kNone)) {
         return fail(kinds == 0 ? "nothing to record" : "more than one kind of target",
                     "give one of: -a (the whole machine), -p PID, --container NAME (or --pod, "

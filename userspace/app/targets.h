@@ -12,6 +12,9 @@
 
 namespace pyebpf::app {
 
+// --container and its kin.
+void add_cgroup_options(CLI::App& command, pipeline::CgroupTargetOptions& cgroups);
+
 class Targets {
   public:
     // -a, -p, --container and its kin, and a command after --.
@@ -21,6 +24,9 @@ class Targets {
     // Fails if there is none, or more than one kind.
     [[nodiscard]] Result<void> apply(pipeline::RecorderOptions& options, Default if_none) const;
 
+    [[nodiscard]] bool is_whole_machine() const {
+        return pids_.empty() && cgroups_.empty() && command_.empty();
+    }
     // "the whole machine", "2 processes", "python3"; printable.
     [[nodiscard]] std::string text() const;
 

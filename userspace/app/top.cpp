@@ -153,8 +153,7 @@ Result<void> TopCommand::run_live(pipeline::Recorder& recorder) {
     while (!signals.take()) {
         auto live = take(recorder, 0);
         if (!live) return tl::unexpected(live.error());
-        const double elapsed =
-            static_cast<double>(sys::monotonic_ns() - interval_start_ns_) * 1e-9;
+        const double elapsed = static_cast<double>(sys::monotonic_ns() - interval_start_ns_) * 1e-9;
         if (elapsed >= state_.refresh_seconds) {
             if (auto ended = end_interval(recorder); !ended) return ended;
             must_draw = true;
@@ -196,8 +195,7 @@ Result<void> TopCommand::run_batch(pipeline::Recorder& recorder) {
         if (!live) return tl::unexpected(live.error());
         targets_live = *live;
         const bool is_stopped = signals.take().has_value();
-        const double elapsed =
-            static_cast<double>(sys::monotonic_ns() - interval_start_ns_) * 1e-9;
+        const double elapsed = static_cast<double>(sys::monotonic_ns() - interval_start_ns_) * 1e-9;
         if (elapsed < interval_s_ && targets_live && !is_stopped) continue;
         if (auto ended = end_interval(recorder); !ended) return ended;
         auto lines = tui::draw(table_, state_, status(recorder), {.width = 120, .height = 0});

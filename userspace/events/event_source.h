@@ -61,6 +61,8 @@ struct EventSource {
 
 // "CATEGORY:NAME" of all tracepoints. Needs root.
 [[nodiscard]] Result<std::vector<std::string>> tracepoints();
+// The kernel's number of a tracepoint, as perf_event_open() wants it.
+[[nodiscard]] Result<uint64_t> tracepoint_id(const EventSource& source);
 // "FILE:PROVIDER:PROBE" of the files with a Python runtime that run now.
 [[nodiscard]] std::vector<std::string> python_probes();
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 
 #include "base/closest.h"
@@ -44,6 +45,15 @@ Result<std::vector<std::string>> tracepoints() {
     }
     std::ranges::sort(names);
     return names;
+}
+
+Result<uint64_t> tracepoint_id(const EventSource& source) {
+    for (const char* folder : kFolders) {
+        std::ifstream file(fs::path(folder) / source.category / source.tracepoint / "id");
+        if (uint64_t id = 0; file >> id) return id;
+    }
+    return fail(fmt::format("the number of {} is not readable", source.name),
+                "run as root, with tracefs mounted: mount -t tracefs tracefs /sys/kernel/tracing");
 }
 
 Result<EventSource> find_tracepoint(std::string_view rest) {

@@ -4,11 +4,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "base/unique_fd.h"
+#include "loader/task_iterator.h"
 #include "sys/kernel_policy.h"
 #include "sys/perf_event.h"
 
@@ -59,6 +61,19 @@ Probe probe_process_events() {
     return {"process events", ring.has_value(), true, ring ? "works" : ring.error().message};
 }
 
+Probe probe_task_iterator() {
+    const auto self = static_cast<uint32_t>(getpid());
+    const auto iterator = TaskIterator::load({&self, 1});
+    const auto tasks = iterator
+                           ? (*iterator)->take()
+                           : Result<std::vector<task_record>>(tl::unexpected(iterator.error()));
+    const bool works = tasks && !tasks->empty();
+    return {"BPF iterator over tasks (dump)", works, false,
+            works   ? "works"
+            : tasks ? "it lists nothing"
+                    : tasks.error().message};
+}
+
 }  // namespace
 
 std::vector<Probe> probe_kernel() {
@@ -71,6 +86,7 @@ std::vector<Probe> probe_kernel() {
                       false),
         probe_program("BPF on tracepoints", BPF_PROG_TYPE_TRACEPOINT, false),
         probe_program("BPF on user probes", BPF_PROG_TYPE_KPROBE, false),
+        probe_task_iterator(),
         probe_map("BPF ring buffer", BPF_MAP_TYPE_RINGBUF, true),
         probe_event("cpu-clock event", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, true),
         probe_event("hardware cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, false),

@@ -212,13 +212,7 @@ Result<uint32_t> Sampler::add_layout(python_layout layout) {
         return fail(fmt::format("more than {} different Python runtimes on one machine",
                                 MAX_PYTHON_LAYOUTS));
     }
-    uint32_t last = layout.thread_state.thread_id;
-    for (const uint16_t offset :
-         {layout.thread_state.interp, layout.thread_state.frame, layout.thread_state.cframe,
-          layout.thread_state.base_frame, layout.thread_state.holds_gil}) {
-        if (offset != LAYOUT_ABSENT) last = std::max<uint32_t>(last, offset);
-    }
-    layout.thread_state_bytes = static_cast<uint16_t>(last + sizeof(uint64_t));
+    layout = with_thread_state_bytes(layout);
     const uint32_t index = layouts_;
     if (bpf_map_update_elem(bpf_map__fd(kernel_->skeleton->maps.python_layouts), &index, &layout,
                             BPF_ANY) != 0) {

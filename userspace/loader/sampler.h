@@ -25,6 +25,7 @@
 #include "bpf/abi/python_layout.h"
 #include "bpf/abi/unwind.h"
 #include "events/event_source.h"
+#include "loader/walker_tables.h"
 
 namespace pyebpf::loader {
 
@@ -51,11 +52,11 @@ struct ProgramCost {
     uint64_t verified_instructions = 0;  // 0 before Linux 5.16
 };
 
-class Sampler {
+class Sampler final : public WalkerTables {
   public:
     // Verifies and loads. Errors name what the kernel lacks, with the verifier's last lines.
     [[nodiscard]] static Result<std::unique_ptr<Sampler>> load(const SamplerOptions& options);
-    ~Sampler();
+    ~Sampler() override;
     Sampler(const Sampler&) = delete;
     Sampler& operator=(const Sampler&) = delete;
 
@@ -76,26 +77,22 @@ class Sampler {
     // detach_sampling_events().
     [[nodiscard]] std::vector<watched_thread> waiting_threads() const;
 
-    // Returns the index to use as python_process.layout.
-    [[nodiscard]] Result<uint32_t> add_layout(python_layout layout);
-    [[nodiscard]] Result<void> put_process(uint32_t tgid, const process_entry& entry);
+    [[nodiscard]] target_kind target() const override {
+        return static_cast<target_kind>(settings_.target);
+    }
+    [[nodiscard]] Result<uint32_t> add_layout(python_layout layout) override;
+    [[nodiscard]] Result<void> put_process(uint32_t tgid, const process_entry& entry) override;
     void remove_process(uint32_t tgid);
     // TARGET_CGROUPS: what is in the cgroup (v2) with this id, `level` levels below the root, or
     // below it.
     [[nodiscard]] Result<void> watch_cgroup(uint64_t id, uint32_t level);
     void unwatch_cgroup(uint64_t id);
-    // The PyThreadState at `address` belongs to the thread with this thread pointer.
-    void put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address);
+    void put_thread_state(uint32_t tgid, uint64_t thread_pointer, uint64_t address) override;
 
-    // The array of all processes' code ranges, shared with the kernel: MAX_CODE_RANGES entries.
-    [[nodiscard]] std::span<code_range> code_ranges();
-    // A new, zeroed slab for unwind tables, shared with the kernel: UNWIND_SLAB_WORDS words. Takes
-    // some ms (the kernel waits for RCU).
-    struct Slab {
-        uint32_t index = 0;
-        std::span<uint32_t> words;
-    };
-    [[nodiscard]] Result<Slab> add_slab();
+    // Shared with the kernel.
+    [[nodiscard]] std::span<code_range> code_ranges() override;
+    // Shared with the kernel. Takes some ms (the kernel waits for RCU).
+    [[nodiscard]] Result<Slab> add_slab() override;
 
     // Hands over all records that are in the ring. Records are valid during the callback. Returns
     // how many.

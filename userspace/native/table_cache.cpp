@@ -35,7 +35,7 @@ struct Header {
     uint32_t version;
     uint32_t build_id_bytes;
     uint32_t tables;
-    uint32_t reserved;
+    uint32_t reserved;  // 0
     uint64_t bytes;     // of the whole entry
     uint64_t checksum;  // XXH3 of all that follows
 };
@@ -201,7 +201,8 @@ std::optional<std::vector<elf::UnwindTable>> read_entry(const elf::BuildId& buil
         header.bytes != size)
         return std::nullopt;
     if (header.tables > kMaxTables || header.build_id_bytes != build_id.size()) return std::nullopt;
-    if (XXH3_64bits(bytes.data(), bytes.size()) != header.checksum) return std::nullopt;
+    if (header.reserved != 0 || XXH3_64bits(bytes.data(), bytes.size()) != header.checksum)
+        return std::nullopt;
     elf::BuildId stored;
     if (!take(bytes, stored, header.build_id_bytes) || stored != build_id) return std::nullopt;
     std::vector<elf::UnwindTable> tables;

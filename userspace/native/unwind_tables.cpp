@@ -36,6 +36,7 @@ void UnwindTables::stop() {
         stop_ = true;
     }
     changed_.notify_all();
+    reported_.notify_all();
     for (std::thread& worker : workers_) {
         if (worker.joinable()) worker.join();
     }
@@ -51,6 +52,13 @@ std::shared_ptr<const PlacedTables> UnwindTables::get(
         changed_.notify_one();
     }
     return entry->second;
+}
+
+void UnwindTables::wait_until_built() {
+    std::unique_lock lock(mutex_);
+    reported_.wait(lock, [this] {
+        return stop_ || (queue_.empty() && busy_ == 0 && finished_.empty() && reporting_ == 0);
+    });
 }
 
 UnwindTableTotals UnwindTables::totals() const {
@@ -84,9 +92,12 @@ void UnwindTables::work() {
         if (!is_last && end - finished_since_ < kReportPause) continue;
         const std::vector<const elf::ElfFile*> report = std::move(finished_);
         finished_.clear();
+        ++reporting_;
         lock.unlock();
         ready_(report);
         lock.lock();
+        --reporting_;
+        reported_.notify_all();
     }
 }
 

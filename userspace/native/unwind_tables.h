@@ -74,6 +74,8 @@ class UnwindTables {
     // order of the first calls.
     [[nodiscard]] std::shared_ptr<const PlacedTables> get(
         const std::shared_ptr<const elf::ElfFile>& file);
+    // Returns when all files that were asked for are built and reported.
+    void wait_until_built();
     [[nodiscard]] UnwindTableTotals totals() const;
 
   private:
@@ -87,6 +89,7 @@ class UnwindTables {
     Ready ready_;
     mutable std::mutex mutex_;  // guards what follows, down to placing_
     std::condition_variable changed_;
+    std::condition_variable reported_;
     std::unordered_map<const elf::ElfFile*, std::shared_ptr<const PlacedTables>>
         tables_;  // null: queued
     std::deque<std::shared_ptr<const elf::ElfFile>> queue_;
@@ -96,7 +99,8 @@ class UnwindTables {
     UnwindTableTotals totals_;
     bool stop_ = false;
     unsigned busy_ = 0;
-    std::mutex placing_;  // guards slab_ and used_words_
+    unsigned reporting_ = 0;  // calls of ready_
+    std::mutex placing_;      // guards slab_ and used_words_
     SlabMemory::Slab slab_;
     size_t used_words_ = 0;
     std::vector<std::thread> workers_;  // last: they use all the others

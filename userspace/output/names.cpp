@@ -84,7 +84,7 @@ std::string_view state_name(ThreadState state) {
         case ThreadState::kOther:
             return "other";
     }
-    return "unknown";
+    return "other";
 }
 
 ThreadFacts thread_facts(const Profile& profile, ThreadId id) {

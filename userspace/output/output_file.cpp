@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -39,6 +40,14 @@ std::string follow_links(const std::string& path) {
 }
 
 }  // namespace
+
+std::string numbered(const std::string& path, const Format& format, unsigned number) {
+    size_t extension = 0;
+    for (const std::string_view known : format.extensions)
+        if (path.ends_with(known)) extension = std::max(extension, known.size());
+    std::string result = path;
+    return result.insert(path.size() - extension, fmt::format(".{}", number));
+}
 
 Result<OutputFile> OutputFile::open(const std::string& path, Staging staging) {
     if (path.empty())

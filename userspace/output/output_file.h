@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file that appears under its name only when it is complete.
 //
-//   auto file = OutputFile::open("profile.html");   before sampling: finds a missing or read-only
-//   directory now format.write(profile, options, file->sink()); file->commit(); after this the name
-//   holds the whole output, the old one until then
+//   auto file = OutputFile::open("profile.html");    before sampling: finds a missing or read-only
+//                                                    directory now
+//   format.write(profile, options, file->sink());
+//   file->commit();                                  after this the name holds the whole output,
+//                                                    until then the old one
 //
 // A recording is read up to its last flush; it appears with its first one: publish().
 //
@@ -19,6 +21,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "base/sink.h"
+#include "output/format.h"
 
 namespace pyebpf::output {
 
@@ -64,5 +67,8 @@ class OutputFile {
     std::unique_ptr<FdSink> sink_;
     bool is_named_ = false;
 };
+
+// The path of a further output beside `path`: "profile.html" and 2 make "profile.2.html".
+[[nodiscard]] std::string numbered(const std::string& path, const Format& format, unsigned number);
 
 }  // namespace pyebpf::output

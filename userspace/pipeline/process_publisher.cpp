@@ -90,15 +90,15 @@ class ProcessPublisher::RangeSpan {
 
 class ProcessPublisher::Slabs : public native::SlabMemory {
   public:
-    explicit Slabs(loader::Sampler& sampler) : sampler_(sampler) {}
+    explicit Slabs(loader::WalkerTables& tables) : tables_(tables) {}
     Result<Slab> add_slab() override {
-        auto slab = sampler_.add_slab();
+        auto slab = tables_.add_slab();
         if (!slab) return tl::unexpected(slab.error());
         return Slab{slab->index, slab->words};
     }
 
   private:
-    loader::Sampler& sampler_;
+    loader::WalkerTables& tables_;
 };
 
 struct ProcessPublisher::State {
@@ -113,11 +113,11 @@ struct ProcessPublisher::State {
     State() { entry.python.layout = NO_PYTHON_LAYOUT; }
 };
 
-ProcessPublisher::ProcessPublisher(loader::Sampler& sampler, process::BinaryCache& binaries)
-    : sampler_(sampler),
+ProcessPublisher::ProcessPublisher(loader::WalkerTables& tables, process::BinaryCache& binaries)
+    : tables_(tables),
       binaries_(binaries),
-      arena_(std::make_unique<RangeArena>(sampler.code_ranges())),
-      slabs_(std::make_unique<Slabs>(sampler)),
+      arena_(std::make_unique<RangeArena>(tables.code_ranges())),
+      slabs_(std::make_unique<Slabs>(tables)),
       unwind_tables_(std::make_unique<native::UnwindTables>(
           *slabs_, open_cache(),
           [this](std::span<const elf::ElfFile* const> files) { tables_ready(files); })) {}
@@ -152,7 +152,7 @@ void ProcessPublisher::watch(uint32_t pid, bool follow_children) {
 
 // Others are never sampled, and their files need not be read.
 bool ProcessPublisher::may_be_sampled(uint32_t pid) const {
-    if (sampler_.settings().target == TARGET_ALL) return true;
+    if (tables_.target() == TARGET_ALL) return true;
     const std::scoped_lock lock(mutex_);
     const auto found = states_.find(pid);
     return found != states_.end() && (found->second->entry.flags & PROCESS_WATCHED) != 0;
@@ -229,7 +229,7 @@ void ProcessPublisher::forked(process::InstanceId parent, process::InstanceId ch
 }
 
 void ProcessPublisher::publish(State& state) {
-    if (auto result = sampler_.put_process(state.pid, state.entry); !result) {
+    if (auto result = tables_.put_process(state.pid, state.entry); !result) {
         log::verbose(result.error().message);
         return;
     }
@@ -260,7 +260,7 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
 
     const auto [layout, is_new] = layouts_.emplace(&runtime, 0);
     if (is_new) {
-        auto index = sampler_.add_layout(runtime.layout);
+        auto index = tables_.add_layout(runtime.layout);
         if (!index) {
             log::warning(index.error().message);
             layouts_.erase(layout);
@@ -443,7 +443,7 @@ void ProcessPublisher::list_threads(process::InstanceId id) {
     };
     for (const python::LiveThread& thread :
          python::read_threads(read, *attached.runtime, attached.bias)) {
-        sampler_.put_thread_state(pid, thread.thread_pointer, thread.thread_state);
+        tables_.put_thread_state(pid, thread.thread_pointer, thread.thread_state);
     }
 }
 

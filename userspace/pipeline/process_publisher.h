@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "loader/sampler.h"
+#include "loader/walker_tables.h"
 #include "native/unwind_tables.h"
 #include "pipeline/cgroup_watch.h"
 #include "process/binary_cache.h"
@@ -32,7 +32,7 @@ struct PublisherTotals {
 
 class ProcessPublisher : public process::ProcessObserver {
   public:
-    ProcessPublisher(loader::Sampler& sampler, process::BinaryCache& binaries);
+    ProcessPublisher(loader::WalkerTables& tables, process::BinaryCache& binaries);
     ~ProcessPublisher() override;
 
     // The table whose observer this is; set before its scan().
@@ -54,6 +54,8 @@ class ProcessPublisher : public process::ProcessObserver {
     [[nodiscard]] native::UnwindTableTotals unwind_totals() const {
         return unwind_tables_->totals();
     }
+    // Returns when the code ranges that were asked for have all of their tables.
+    void wait_for_tables() { unwind_tables_->wait_until_built(); }
     // Looks the threads of a Python process up in its memory, for those whose state the kernel side
     // did not find. At most every 100 ms.
     void list_threads(process::InstanceId id);
@@ -89,7 +91,7 @@ class ProcessPublisher : public process::ProcessObserver {
     void tables_ready(std::span<const elf::ElfFile* const> files);
     State* find(uint32_t pid);
 
-    loader::Sampler& sampler_;
+    loader::WalkerTables& tables_;
     process::BinaryCache& binaries_;
     const process::ProcessTable* table_ = nullptr;
     CgroupWatch* cgroups_ = nullptr;

@@ -208,8 +208,9 @@ struct Recorder::Parts {
     std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
     Buckets buckets{};
     std::unordered_map<uint64_t, uint64_t> python_stack_ns;  // by hash: when it was first sampled
-    std::set<uint32_t> python_started;  // InstanceIds with a complete Python stack
-    uint64_t busy_ns = 0;               // of all CPUs while sampling
+    std::set<uint32_t> python_started;    // InstanceIds with a complete Python stack
+    uint64_t busy_start_ns = 0;           // CPU time of all CPUs when sampling began
+    std::optional<uint64_t> busy_end_ns;  // … and when it ended
     uint64_t undefined_samples = 0;
     uint64_t malformed_samples = 0;
 
@@ -226,6 +227,7 @@ struct Recorder::Parts {
     profile::ThreadId thread_of(profile::ProcessId process, const sample_record& sample);
     void describe_process(process::InstanceId id);
     void name_samples();
+    void end_recording();
     void forget_what_is_written();
     void add_machine_facts();
     std::vector<profile::Statistic> make_statistics() const;
@@ -326,7 +328,7 @@ Result<void> Recorder::start() {
     }
     parts.events.clear();
     parts.reader = std::make_unique<RingReader>(*parts.sampler);
-    parts.busy_ns = sys::busy_ns().value_or(0);
+    parts.busy_start_ns = sys::busy_ns().value_or(0);
     parts.profile.start_ns = sys::monotonic_ns();
     if (auto attached = parts.sampler->attach_source(parts.options.source); !attached)
         return attached;
@@ -362,8 +364,8 @@ void Recorder::stop() {
     Parts& parts = *parts_;
     parts.sampler->detach_sampling_events();
     parts.profile.end_ns = sys::monotonic_ns();
+    parts.busy_end_ns = sys::busy_ns();
     parts.reader->stop();
-    parts.busy_ns = sys::busy_ns().value_or(parts.busy_ns) - parts.busy_ns;
     parts.take_records();
     parts.take_unfinished_waits();
 }
@@ -542,17 +544,31 @@ Result<void> Recorder::flush(const Look& look) {
     return parts.sink->finish();
 }
 
-Result<void> Recorder::finish() {
-    Parts& parts = *parts_;
-    parts.name_samples();
-    for (const auto& [instance, process] : parts.processes) parts.describe_process({instance});
-    parts.profile.statistics = parts.make_statistics();
-    parts.writer->finish(parts.profile);
-    return parts.sink->finish();
+void Recorder::Parts::end_recording() {
+    name_samples();
+    for (const auto& [instance, process] : processes) describe_process({instance});
+    profile.statistics = make_statistics();
+    writer->finish(profile);
 }
 
-const std::vector<profile::Statistic>& Recorder::statistics() const {
-    return parts_->profile.statistics;
+Result<void> Recorder::continue_in(Sink& sink) {
+    Parts& parts = *parts_;
+    parts.profile.end_ns = sys::monotonic_ns();
+    parts.end_recording();
+    parts.forget_what_is_written();
+    if (auto finished = parts.sink->finish(); !finished) return finished;
+    parts.sink = &sink;
+    parts.writer = std::make_unique<record::Writer>(sink);
+    return {};
+}
+
+Result<void> Recorder::finish() {
+    parts_->end_recording();
+    return parts_->sink->finish();
+}
+
+std::vector<profile::Statistic> Recorder::statistics() const {
+    return parts_->make_statistics();
 }
 
 void Recorder::Parts::add_machine_facts() {
@@ -589,8 +605,10 @@ std::vector<profile::Statistic> Recorder::Parts::make_statistics() const {
     input.malformed_records = store.malformed_records() + malformed_samples;
     input.lost_process_events = table->lost_events();
     input.processes_seen = table->size();
+    const uint64_t busy_now_ns =
+        busy_end_ns ? *busy_end_ns : sys::busy_ns().value_or(busy_start_ns);
     const bool has_ticks = options.mode->ticks && options.source.counts_time;
-    input.expected_ticks = has_ticks ? busy_ns / period : 0;
+    input.expected_ticks = has_ticks ? (busy_now_ns - busy_start_ns) / period : 0;
     input.cpus = cpus;
     return pipeline::make_statistics(input);
 }

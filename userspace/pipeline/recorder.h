@@ -69,6 +69,10 @@ class Recorder {
     // is forgotten: the profile's samples are the new ones.
     using Look = std::function<void(const profile::Profile&)>;
     [[nodiscard]] Result<void> flush(const Look& look = {});
+    // Ends the recording that is being written as a whole one, and goes on in another file: from
+    // now on the sink is `sink`. Pieces of one recording have the same tables of processes and
+    // threads as far as they go, and the statistics since start(): profile::combined_pieces().
+    [[nodiscard]] Result<void> continue_in(Sink& sink);
     void stop();
     [[nodiscard]] RecorderStatus status() const;
     // Exit status of the command; waits for it.
@@ -76,8 +80,8 @@ class Recorder {
     void signal_command(int signal);
     // After stop(): writes the rest and ends the recording. Call once.
     [[nodiscard]] Result<void> finish();
-    // After finish().
-    [[nodiscard]] const std::vector<profile::Statistic>& statistics() const;
+    // Since start().
+    [[nodiscard]] std::vector<profile::Statistic> statistics() const;
 
   private:
     Recorder();

@@ -17,7 +17,11 @@ Mapping to_mapping(const sys::ProcMapping& from, std::shared_ptr<const FileKey> 
 }  // namespace
 
 void ProcessTable::scan() {
-    for (const uint32_t pid : sys::process_ids()) take_in(pid);
+    scan(sys::process_ids());
+}
+
+void ProcessTable::scan(const std::vector<uint32_t>& pids) {
+    for (const uint32_t pid : pids) take_in(pid);
 }
 
 // A process that was there before its events were.

@@ -90,6 +90,8 @@ class ProcessTable {
     // Takes in the processes that run now. Call after the event rings are open, so that nothing
     // falls between.
     void scan();
+    // Only these.
+    void scan(const std::vector<uint32_t>& pids);
     void apply(const sys::ProcessEvent& event);
     // The instance was sampled in this cgroup: it may have moved since it started, and a forked
     // child is not asked for its pid before.

@@ -61,6 +61,15 @@ class Combiner {
         return {};
     }
 
+    // The other is a later piece of the same recording: it has our processes and threads with the
+    // same ids, and our losses.
+    Result<void> add_piece(Profile later) {
+        into_.processes.clear();
+        into_.threads.clear();
+        into_.statistics.clear();
+        return add(std::move(later), 0);
+    }
+
     Profile take() {
         std::ranges::stable_sort(into_.samples, {}, &Sample::time_ns);
         return std::move(into_);
@@ -178,6 +187,16 @@ Result<Profile> combined(std::vector<Profile> profiles) {
         const uint64_t shift_ns =
             start_ns + static_cast<uint64_t>(later_ns) - profiles[i].start_ns;  // may wrap: added
         if (auto added = combiner.add(std::move(profiles[i]), shift_ns); !added)
+            return tl::unexpected<Error>(added.error());
+    }
+    return combiner.take();
+}
+
+Result<Profile> combined_pieces(std::vector<Profile> pieces) {
+    if (pieces.empty()) return Profile{};
+    Combiner combiner(std::move(pieces.front()));
+    for (size_t i = 1; i < pieces.size(); ++i) {
+        if (auto added = combiner.add_piece(std::move(pieces[i])); !added)
             return tl::unexpected<Error>(added.error());
     }
     return combiner.take();

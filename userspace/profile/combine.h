@@ -17,4 +17,8 @@ namespace pyebpf::profile {
 // Fails if they have more event sources than samples can name.
 [[nodiscard]] Result<Profile> combined(std::vector<Profile> profiles);
 
+// The pieces of one recording, in their order (pipeline::Recorder::continue_in). What the last one
+// says of processes, threads and losses holds.
+[[nodiscard]] Result<Profile> combined_pieces(std::vector<Profile> pieces);
+
 }  // namespace pyebpf::profile

@@ -8,7 +8,6 @@ namespace pyebpf::python {
 
 namespace {
 
-constexpr size_t kMaxTextBytes = 64 << 10;
 constexpr size_t kMaxTableBytes = 1 << 20;
 constexpr size_t kMaxInterpreters = 1024;
 constexpr size_t kMaxThreads = 65536;
@@ -44,26 +43,25 @@ std::optional<uint64_t> read_u64(const ReadMemory& read, uint64_t address) {
     return value;
 }
 
-RawText read_bytes(const ReadMemory& read, uint64_t address, uint64_t bytes,
-                   text_encoding encoding) {
+RawText read_bytes(const ReadMemory& read, uint64_t address, uint64_t bytes, text_encoding encoding,
+                   size_t max_bytes) {
     RawText text;
-    const size_t take = std::min<uint64_t>(bytes, kMaxTextBytes) & ~size_t{3};
-    text.bytes.resize(bytes <= kMaxTextBytes ? bytes : take);
+    const size_t take = std::min<uint64_t>(bytes, max_bytes) & ~size_t{3};
+    text.bytes.resize(bytes <= max_bytes ? bytes : take);
     text.is_cut = text.bytes.size() < bytes;
     if (!text.bytes.empty() && !read(address, text.bytes.data(), text.bytes.size())) return {};
     text.encoding = encoding;
     return text;
 }
 
+}  // namespace
+
 // CPython Include/cpython/unicodeobject.h; the layout tells where each version has the fields.
-RawText read_text(const ReadMemory& read, const python_layout& layout, uint64_t address) {
-    constexpr size_t kHeadBytes = 40;
-    const auto head = read_fields(read, address, kHeadBytes);
+RawText read_text(const ReadMemory& read, const python_layout& layout, uint64_t address,
+                  size_t max_bytes) {
+    if (layout.text.is_bytes != 0) return read_byte_string(read, layout, address, max_bytes);
+    const auto head = read_fields(read, address, layout.text.state + sizeof(uint32_t));
     if (!head) return {};
-    if (layout.text.is_bytes != 0) {
-        return read_bytes(read, address + layout.text.bytes_data, head->u64(layout.object.var_size),
-                          TEXT_BYTES);
-    }
     const uint64_t length = head->u64(layout.text.length);
     const uint32_t state = head->u32(layout.text.state);
     const uint32_t width = state >> layout.text.kind_shift & 7;
@@ -75,16 +73,21 @@ RawText read_text(const ReadMemory& read, const python_layout& layout, uint64_t 
         if (!pointer) return {};
         data = *pointer;
     }
-    if (is_ascii) return read_bytes(read, data, length, TEXT_BYTES);
+    if (is_ascii) return read_bytes(read, data, length, TEXT_BYTES, max_bytes);
     const text_encoding encoding = width == 1   ? TEXT_LATIN1
                                    : width == 2 ? TEXT_UCS2
                                    : width == 4 ? TEXT_UCS4
                                                 : TEXT_MISSING;
-    if (encoding == TEXT_MISSING || length > kMaxTextBytes * 16) return {};
-    return read_bytes(read, data, length * width, encoding);
+    if (encoding == TEXT_MISSING || length > UINT64_MAX / width) return {};
+    return read_bytes(read, data, length * width, encoding, max_bytes);
 }
 
-}  // namespace
+RawText read_byte_string(const ReadMemory& read, const python_layout& layout, uint64_t address,
+                         size_t max_bytes) {
+    const auto length = read_u64(read, address + layout.object.var_size);
+    if (address == 0 || !length) return {};
+    return read_bytes(read, address + layout.text.bytes_data, *length, TEXT_BYTES, max_bytes);
+}
 
 std::optional<LiveCode> read_code(const ReadMemory& read, const python_layout& layout,
                                   uint64_t code_type, uint64_t address) {

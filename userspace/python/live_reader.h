@@ -28,6 +28,15 @@ struct RawText {
     bool is_cut = false;  // longer than the limit
 };
 
+inline constexpr size_t kMaxTextBytes = 64 << 10;
+
+// The str (in Python 2 byte string) at an address; longer ones than max_bytes are cut.
+[[nodiscard]] RawText read_text(const ReadMemory& read, const python_layout& layout,
+                                uint64_t address, size_t max_bytes = kMaxTextBytes);
+// The same of a byte string.
+[[nodiscard]] RawText read_byte_string(const ReadMemory& read, const python_layout& layout,
+                                       uint64_t address, size_t max_bytes = kMaxTextBytes);
+
 struct LiveCode {
     RawText name;  // qualified where the version has it
     RawText file;

@@ -111,6 +111,7 @@ void find_tls(const elf::ElfFile& file, const Symbols& symbols, Runtime& runtime
 }
 
 // Where PyGILState_GetThisThreadState finds the pthread key. 2.7's key is not one of pthread.
+// runtime.current_address: as the tables say.
 std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols& symbols,
                                          const Runtime& runtime) {
     const auto function = symbols.find("PyGILState_GetThisThreadState");
@@ -119,6 +120,7 @@ std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols
     // From 3.7 on the argument is a Py_tss_t {int _is_initialized; pthread_key_t _key}.
     constexpr uint64_t kKeyInStructure = 4;
     constexpr int64_t kMaxRuntimeOffset = 8192;
+    constexpr uint64_t kCurrentInGilstate = 8;
     StatedAddress key;
     switch (argument->kind) {
         case FirstArgument::kLoadedInt:
@@ -135,6 +137,11 @@ std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols
             break;
     }
     if (!is_in_writable_memory(file, key)) return std::nullopt;
+    // What is called need not be the look-up of the key: 3.11 without optimization passes all of
+    // _PyRuntime.gilstate on (Python/pystate.c).
+    const StatedAddress gilstate = runtime.current_address - kCurrentInGilstate;
+    if (runtime.current_address.value != 0 && key == gilstate + kKeyInStructure)
+        return std::nullopt;
     return key;
 }
 

@@ -62,10 +62,12 @@ uint32_t end_of_block(const std::vector<std::string>& lines, uint32_t first) {
         const std::string& line = lines[number - 1];
         const size_t indent = indentation(line);
         if (indent == line.size()) continue;  // blank
-        const bool is_head =
-            !in_body &&
-            (line.compare(indent, 1, "@") == 0 || line.compare(indent, 4, "def ") == 0 ||
-             line.compare(indent, 6, "async ") == 0 || line.compare(indent, 1, ")") == 0);
+        // The end of parameters, or of a decorator's arguments, that take several lines.
+        const bool closes_head = indent == outer && line.compare(indent, 1, ")") == 0;
+        if (closes_head) in_body = false;
+        const bool is_head = closes_head || (!in_body && (line.compare(indent, 1, "@") == 0 ||
+                                                          line.compare(indent, 4, "def ") == 0 ||
+                                                          line.compare(indent, 6, "async ") == 0));
         if (indent <= outer && !is_head) break;
         in_body = in_body || indent > outer;
         last = number;

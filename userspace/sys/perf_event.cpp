@@ -102,6 +102,22 @@ Result<UniqueFd> open_sampling_event(const SamplingEvent& event, int cpu) {
     return perf_event_open(attributes, cpu, "sampling event");
 }
 
+Result<UniqueFd> open_counter(const CountedEvent& event, int cpu) {
+    perf_event_attr attributes{};
+    attributes.type = event.type;
+    attributes.config = event.config;
+    if (!event.path.empty()) {
+        attributes.uprobe_path = reinterpret_cast<uint64_t>(event.path.c_str());
+        attributes.probe_offset = event.offset;
+    }
+    return perf_event_open(attributes, cpu, "counter");
+}
+
+uint64_t read_counter(const UniqueFd& counter) {
+    uint64_t value = 0;
+    return ::read(counter.get(), &value, sizeof(value)) == sizeof(value) ? value : 0;
+}
+
 Result<ProcessEventRing> ProcessEventRing::open(int cpu, size_t pages) {
     perf_event_attr attributes{};
     attributes.type = PERF_TYPE_SOFTWARE;

@@ -29,6 +29,17 @@ struct SamplingEvent {
 // One disabled counter for everything that runs on `cpu`. Attaching a program enables it.
 [[nodiscard]] Result<UniqueFd> open_sampling_event(const SamplingEvent& event, int cpu);
 
+struct CountedEvent {
+    uint32_t type = 0;    // PERF_TYPE_TRACEPOINT, or the number of a dynamic PMU
+    uint64_t config = 0;  // id of the tracepoint; flags of the PMU
+    std::string path;     // uprobe PMU: the file, and the place in it
+    uint64_t offset = 0;
+};
+
+// An enabled counter of everything that runs on `cpu`, for read_counter(). It takes no samples.
+[[nodiscard]] Result<UniqueFd> open_counter(const CountedEvent& event, int cpu);
+[[nodiscard]] uint64_t read_counter(const UniqueFd& counter);
+
 // What the side band reports. Texts are valid during the callback only. Times: CLOCK_MONOTONIC, ns.
 struct ProcessEvent {
     enum class Kind { kMapping, kName, kExec, kFork, kExit, kLost };

@@ -28,7 +28,7 @@ class Commands(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
         cls.recording = str(cls.folder / "small.pyebpf")
-        subprocess.run([WRITE_OUTPUT, "recording", cls.recording], check=True)
+        subprocess.run([WRITE_OUTPUT, "small.pyebpf", cls.recording], check=True)
 
     def run_command(self, *arguments, **environment):
         cleared = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "PAGER", "DISPLAY", "WAYLAND_DISPLAY")}

@@ -88,7 +88,6 @@ TEST_F(TableCacheTest, RefusesEveryDamage) {
         std::vector<uint8_t> bad = good;
         bad[i < 100 ? static_cast<size_t>(i) : random() % bad.size()] ^=
             static_cast<uint8_t>(1u << random() % 8);
-        if (i >= 20 && i < 24) continue;  // the reserved word of the header
         EXPECT_FALSE(read_entry(file_->build_id(), bad).has_value()) << i;
     }
     for (size_t size = 0; size < good.size(); size += 1 + size / 3) {

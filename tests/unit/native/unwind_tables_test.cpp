@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <future>
 #include <set>
+#include <thread>
 
 namespace pyebpf::native {
 namespace {
@@ -59,6 +61,20 @@ std::vector<std::shared_ptr<const PlacedTables>> build(
     }
     totals = tables.totals();
     return result;
+}
+
+TEST(UnwindTables, WaitsUntilAllAreReported) {
+    HeapSlabs memory(4);
+    std::atomic<size_t> reported = 0;
+    UnwindTables tables(memory, std::nullopt, [&](std::span<const elf::ElfFile* const> ready) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));  // who waits too little sees it
+        reported += ready.size();
+    });
+    tables.wait_until_built();  // for nothing
+    const auto files = some_files();
+    for (const auto& file : files) (void)tables.get(file);
+    tables.wait_until_built();
+    EXPECT_EQ(reported.load(), files.size());
 }
 
 TEST(UnwindTables, PlacesEveryFileOnceAndWhole) {

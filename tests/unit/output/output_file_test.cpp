@@ -182,6 +182,17 @@ INSTANTIATE_TEST_SUITE_P(Staging, OutputFileTest,
                                                                           : "unnamed";
                          });
 
+TEST(Numbered, IsBeforeTheExtension) {
+    const auto name = [](const std::string& path) {
+        const auto format = choose_format("", path);
+        return format ? numbered(path, **format, 12) : format.error().message;
+    };
+    EXPECT_EQ(name("profile.html"), "profile.12.html");
+    EXPECT_EQ(name("/a.b/profile.pb.gz"), "/a.b/profile.12.pb.gz");
+    EXPECT_EQ(name("x.pyebpf"), "x.12.pyebpf");
+    EXPECT_EQ(numbered("no extension", **choose_format("html", "-"), 1), "no extension.1");
+}
+
 TEST(FdSink, FirstErrorIsKept) {
     const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
     FdSink sink(full.get(), "the output");

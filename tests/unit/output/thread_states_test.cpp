@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output/thread_states.h"
+#include "output/names.h"
 
 #include <gtest/gtest.h>
 

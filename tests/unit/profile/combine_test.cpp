@@ -99,5 +99,28 @@ TEST(Combine, MoreEventSourcesThanSamplesCanNameAreRefused) {
     EXPECT_FALSE(combined(std::move(all)));
 }
 
+// The first piece has one process, the second one both.
+TEST(CombinePieces, TablesAreThoseOfTheLastPieceAndSamplesOfAll) {
+    std::vector<Profile> pieces;
+    pieces.push_back(recording("early", 10));
+    ProfileBuilder b;
+    b.thread(10, "python3", 10, "renamed", "3.13.5");
+    b.add(b.thread(20, "python3", 20, "python3", "3.13.5"), {b.python("late", "/srv/app.py", 9)});
+    b.add_statistic("ring_lost", "samples lost", 4, true);
+    pieces.push_back(b.take());
+    const auto profile = combined_pieces(std::move(pieces));
+    ASSERT_TRUE(profile) << profile.error().message;
+    ASSERT_EQ(profile->processes.size(), 2u);
+    ASSERT_EQ(profile->threads.size(), 2u);
+    EXPECT_EQ(profile->text(profile->threads[0].name), "renamed");
+    ASSERT_EQ(profile->samples.size(), 3u);
+    for (const Sample& sample : profile->samples) {
+        const uint32_t tid = profile->threads[sample.thread.value].tid;
+        EXPECT_EQ(leaf_of(*profile, sample), tid == 10 ? "early" : "late");
+    }
+    ASSERT_EQ(profile->statistics.size(), 1u);
+    EXPECT_EQ(profile->statistics[0].value, 4u);
+}
+
 }  // namespace
 }  // namespace pyebpf::profile

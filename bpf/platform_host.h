@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The surroundings of the walkers outside the kernel: bpf/platform.bpf.h includes this where
- * __bpf__ is not defined. Memory, unwind tables and counters are those of the test
- * (surroundings.h), which may make any read fail.
+ * __bpf__ is not defined. Whose memory, unwind tables and counters they are:
+ * userspace/walkers/surroundings.h.
  */
 #pragma once
 
@@ -26,10 +26,10 @@ extern "C" {
 #endif
 
 /* 0 if all bytes could be read; else a negative error, and the destination is zeroed. */
-long bpf_probe_read_user(void* to, __u32 bytes, const void* from);
+long bpf_probe_read_user(void *to, __u32 bytes, const void *from);
 void count(enum kernel_counter which);
-const struct code_range* code_range_at(__u32 index);
-const __u32* unwind_slab_words(__u32 slab);
+const struct code_range *code_range_at(__u32 index);
+const __u32 *unwind_slab_words(__u32 slab);
 
 #ifdef __cplusplus
 }

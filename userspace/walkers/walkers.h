@@ -26,9 +26,20 @@ struct python_stack {
     uint32_t frames;
     uint64_t hash;
     struct python_frame list[MAX_PYTHON_FRAMES]; /* leaf first */
+    uint64_t address[MAX_PYTHON_FRAMES];         /* of the frame; 0: a boundary */
 };
 
 void walk_python_thread(const struct python_thread* thread, struct python_stack* stack);
+
+struct python_facts {
+    int found;      /* as find_thread_state(): 1: the thread has a state */
+    uint32_t flags; /* enum sample_flag: the GIL, exceptions, garbage collection */
+    uint64_t thread_state;
+    struct gil_place gil;
+};
+
+/* What the thread is busy with besides its frames. */
+void find_python_facts(const struct python_thread* thread, struct python_facts* facts);
 
 enum code_definition { CODE_DEFINED, CODE_INVALID, CODE_UNREADABLE };
 /* On CODE_DEFINED definition->record holds the facts, and its texts follow. */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The walkers with the sampler's loops around them (bpf/collector.bpf.c: walk_python, walk_native). */
-#include "tests/bpf_usermode/walkers.h"
+#include "walkers/walkers.h"
 
 #include <string.h>
 
 #include "bpf/definitions.bpf.h"
 #include "bpf/native.bpf.h"
 #include "bpf/python.bpf.h"
+#include "bpf/python_activity.bpf.h"
 
 void walk_python_thread(const struct python_thread *thread, struct python_stack *stack)
 {
@@ -21,15 +22,34 @@ void walk_python_thread(const struct python_thread *thread, struct python_stack 
     }
     walk.boundary_limit = USER_ADDRESS_MAX;
     if (start_python_walk(&walk, &thread->layout, &state, thread->stack_pointer, 0)) {
-        while (walk.frames < MAX_PYTHON_FRAMES)
-            if (!python_step(&walk, &thread->layout, &stack->list[walk.frames]))
+        while (walk.frames < MAX_PYTHON_FRAMES) {
+            uint32_t link = walk.frames;
+            uint64_t frame = walk.frame;
+
+            if (!python_step(&walk, &thread->layout, &stack->list[link]))
                 break;
+            if ((stack->list[link].word1 & PYTHON_FRAME_KIND_MASK) != PYTHON_BOUNDARY)
+                stack->address[link] = frame;
+        }
         if (walk.outcome == PYTHON_NOT_A_PYTHON_PROCESS)
             walk.outcome = PYTHON_TRUNCATED;
     }
     stack->outcome = walk.outcome;
     stack->frames = walk.frames;
     stack->hash = walk.hash;
+}
+
+void find_python_facts(const struct python_thread *thread, struct python_facts *facts)
+{
+    struct thread_state_head state = {};
+
+    memset(facts, 0, sizeof(*facts));
+    facts->found = find_thread_state(&state, &thread->process, &thread->layout, thread->thread_pointer, thread->by_list);
+    find_gil(&facts->gil, facts->found > 0 ? &state : NULL, &thread->process, &thread->layout);
+    if (facts->found <= 0)
+        return;
+    facts->thread_state = state.address;
+    facts->flags = python_activity(&state, &thread->process, &thread->layout);
 }
 
 enum code_definition define_python_code(const struct python_thread *thread, uint64_t code, struct definition_scratch *definition)
