@@ -2,9 +2,12 @@
 // What `pyebpf check` would have said: takes a recording of many processes of
 // tests/programs/regression_workload.py, each of them a run, and compares runs of it many times.
 //
-//   regression_pool RECORDING… [--runs N] [--rounds N] [--merge N]
+//   regression_pool RECORDING… [--runs N] [--rounds N] [--merge N] [--permille N] [--calibrate N]
 //
-// --merge N takes N processes together as one run, which gives longer runs. Prints Markdown tables:
+// --merge N takes N processes together as one run, which gives longer runs. --permille N sets both
+// gates of size to so much (of the function; a tenth of it of the program), default: those of
+// `check`. --calibrate N first measures the noise by N equal runs, which take no part in the
+// comparisons then. Prints Markdown tables:
 // alarms between equal programs (as they ran, and in random splits), detection of each seeded
 // variant, refactoring and renaming. Exit status 1: a bound of docs/statistics.md does not hold.
 #include <fmt/format.h>
@@ -14,10 +17,12 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "compare/calibration.h"
 #include "compare/comparison.h"
 #include "compare/recordings.h"
 #include "record/reader.h"
@@ -35,6 +40,17 @@ struct Options {
     size_t runs = 7;
     size_t rounds = 200;
     size_t merge = 1;
+    size_t permille = 0;
+    size_t calibrate = 0;
+
+    [[nodiscard]] compare::Thresholds thresholds() const {
+        compare::Thresholds result;
+        if (permille > 0) {
+            result.max_regression = static_cast<double>(permille) / 1000;
+            result.min_effect = result.max_regression / 10;
+        }
+        return result;
+    }
 };
 
 // The argument after the program's name: "python:10:1.1"; empty if it is another process.
@@ -49,6 +65,8 @@ std::string variant_of(std::string_view command) {
 struct Pool {
     Sides names;  // functions and labels of all runs; its sides are empty
     std::map<std::string, std::vector<RunTally>> runs;  // by variant, in order of time
+    compare::Thresholds thresholds;
+    std::map<std::string, compare::Calibration> calibrations;  // by kind
 };
 
 void add_run(RunTally& to, const RunTally& run) {
@@ -69,8 +87,7 @@ void add_recording(const profile::Profile& profile, Pool& pool, size_t merge) {
         of_process[profile.threads[sample.thread.value].process.value].push_back(sample);
     std::map<std::string, std::pair<RunTally, size_t>> open;
     for (auto& [process, samples] : of_process) {
-        const std::string variant =
-            variant_of(profile.text(profile.processes[process].command));
+        const std::string variant = variant_of(profile.text(profile.processes[process].command));
         if (variant.empty()) continue;
         one.samples = std::move(samples);
         RunTally run = compare::tally(one, context);
@@ -84,17 +101,64 @@ void add_recording(const profile::Profile& profile, Pool& pool, size_t merge) {
     }
 }
 
-Comparison compare_runs(const Pool& pool, std::vector<RunTally> base, std::vector<RunTally> head,
-                        Sides& sides) {
+Comparison compare_runs(const Pool& pool, const std::string& kind, std::vector<RunTally> base,
+                        std::vector<RunTally> head, Sides& sides) {
     sides = pool.names;
     sides.base = std::move(base);
     sides.head = std::move(head);
     compare::unify_names(sides);
-    return compare::compare(sides, {});
+    compare::Thresholds thresholds = pool.thresholds;
+    const auto calibration = pool.calibrations.find(kind);
+    if (calibration != pool.calibrations.end()) thresholds.calibration = &calibration->second;
+    return compare::compare(sides, thresholds);
+}
+
+std::string kind_of(const std::string& variant) {
+    const std::string kind = variant.substr(0, variant.find(':'));
+    return kind == "refactored" || kind == "renamed" ? "python" : kind;
+}
+
+// Takes the first runs of each equal program out of the pool.
+void calibrate(Pool& pool, size_t count) {
+    for (auto& [variant, runs] : pool.runs) {
+        if (!variant.ends_with(":1") || count < 4 || runs.size() <= count) continue;
+        Sides sides = pool.names;
+        const auto end = runs.begin() + static_cast<ptrdiff_t>(count);
+        const auto middle = runs.begin() + static_cast<ptrdiff_t>(count / 2);
+        sides.base.assign(runs.begin(), middle);
+        sides.head.assign(middle, end);
+        runs.erase(runs.begin(), end);
+        pool.calibrations[kind_of(variant)] = compare::calibrate(sides, pool.thresholds.min_share);
+    }
 }
 
 bool is_alarm(const Comparison& comparison) {
     return comparison.verdict == compare::Verdict::kRegression;
+}
+
+// What a test would say that takes samples as independent: two proportions, normal distribution.
+struct Naive {
+    bool each = false;      // any function at the level of 5 %
+    bool together = false;  // any function at 5 % by the number of functions (Bonferroni)
+};
+Naive naive_alarm(const Sides& sides, const compare::Thresholds& thresholds) {
+    const auto sum = [](const std::vector<double>& values) {
+        return std::accumulate(values.begin(), values.end(), 0.0);
+    };
+    const compare::Series all = compare::all_ticks(sides);
+    const double base = sum(all.base);
+    const double head = sum(all.head);
+    double smallest = 1;
+    double tests = 0;
+    for (const auto& [function, ticks] : compare::self_ticks(sides)) {
+        if (compare::mean_share(ticks, all) < thresholds.min_share) continue;
+        const double share = (sum(ticks.base) + sum(ticks.head)) / (base + head);
+        const double error = std::sqrt(share * (1 - share) * (1 / base + 1 / head));
+        const double z = (sum(ticks.head) / head - sum(ticks.base) / base) / error;
+        smallest = std::min(smallest, std::erfc(z / std::sqrt(2)) / 2);
+        tests++;
+    }
+    return {smallest < thresholds.alpha, smallest * tests < thresholds.alpha};
 }
 
 // A B B A …: the runs of one comparison as `check` orders them.
@@ -117,9 +181,13 @@ std::vector<RunTally> pick(const std::vector<RunTally>& from, size_t count,
 struct Rate {
     size_t alarms = 0;
     size_t inconclusive = 0;
+    size_t naive_each = 0;
+    size_t naive_together = 0;
     size_t all = 0;
-    void add(const Comparison& comparison) {
+    void add(const Comparison& comparison, const Naive& naive = {}) {
         all++;
+        naive_each += naive.each ? 1 : 0;
+        naive_together += naive.together ? 1 : 0;
         alarms += is_alarm(comparison) ? 1 : 0;
         inconclusive += comparison.verdict == compare::Verdict::kInconclusive ? 1 : 0;
     }
@@ -136,7 +204,10 @@ std::string cells(const Rate& rate) {
 
 bool equal_programs(const Pool& pool, const Options& options) {
     bool good = true;
-    fmt::print("\n| equal programs | alarms | inconclusive |\n|---|---|---|\n");
+    fmt::print(
+        "\n| equal programs | alarms | inconclusive | two proportions, each at 5 % | … by the "
+        "number of "
+        "functions |\n|---|---|---|---|---|\n");
     for (const auto& [variant, runs] : pool.runs) {
         if (!variant.ends_with(":1") || runs.size() < 2 * options.runs) continue;
         Rate real;
@@ -145,17 +216,22 @@ bool equal_programs(const Pool& pool, const Options& options) {
         const size_t block = 2 * options.runs;
         for (size_t begin = 0; begin + block <= runs.size(); begin += block) {
             auto [base, head] = in_turn(std::span(runs).subspan(begin, block));
-            real.add(compare_runs(pool, std::move(base), std::move(head), sides));
+            const Comparison comparison =
+                compare_runs(pool, kind_of(variant), std::move(base), std::move(head), sides);
+            real.add(comparison, naive_alarm(sides, pool.thresholds));
         }
         std::mt19937_64 random(1);
         for (size_t i = 0; i < options.rounds; i++) {
             std::vector<RunTally> drawn = pick(runs, block, random);
             std::ranges::shuffle(drawn, random);
             const auto half = drawn.begin() + static_cast<ptrdiff_t>(options.runs);
-            split.add(compare_runs(pool, {drawn.begin(), half}, {half, drawn.end()}, sides));
+            const Comparison comparison = compare_runs(
+                pool, kind_of(variant), {drawn.begin(), half}, {half, drawn.end()}, sides);
+            split.add(comparison, naive_alarm(sides, pool.thresholds));
         }
-        fmt::print("| {}, as they ran | {} |\n| {}, random splits | {} |\n", variant, cells(real),
-                   variant, cells(split));
+        for (const auto& [name, rate] : {std::pair("as they ran", real), {"random splits", split}})
+            fmt::print("| {}, {} | {} | {} | {} |\n", variant, name, cells(rate), rate.naive_each,
+                       rate.naive_together);
         good = good && real.is_within_level() && split.is_within_level();
     }
     return good;
@@ -196,7 +272,7 @@ bool seeded(const Pool& pool, const Options& options) {
         for (size_t i = 0; i < options.rounds; i++) {
             Sides sides;
             const Comparison comparison =
-                compare_runs(pool, pick(base->second, options.runs, random),
+                compare_runs(pool, kind_of(variant), pick(base->second, options.runs, random),
                              pick(runs, options.runs, random), sides);
             rate.add(comparison);
             right += names_target(sides, comparison, variant) ? 1 : 0;
@@ -227,10 +303,12 @@ std::optional<Options> parse(int argc, char** argv) {
     Options options;
     for (int i = 1; i < argc; i++) {
         const std::string_view argument = argv[i];
-        size_t* number = argument == "--runs"     ? &options.runs
-                         : argument == "--rounds" ? &options.rounds
-                         : argument == "--merge"  ? &options.merge
-                                                  : nullptr;
+        size_t* number = argument == "--runs"        ? &options.runs
+                         : argument == "--rounds"    ? &options.rounds
+                         : argument == "--merge"     ? &options.merge
+                         : argument == "--permille"  ? &options.permille
+                         : argument == "--calibrate" ? &options.calibrate
+                                                     : nullptr;
         if (number == nullptr) {
             if (argument.starts_with("--")) return std::nullopt;
             options.recordings.emplace_back(argument);
@@ -250,7 +328,9 @@ std::optional<Options> parse(int argc, char** argv) {
 int main(int argc, char** argv) {
     const auto options = parse(argc, argv);
     if (!options) {
-        fmt::print(stderr, "usage: regression_pool RECORDING… [--runs N] [--rounds N] [--merge N]\n");
+        fmt::print(stderr,
+                   "usage: regression_pool RECORDING… [--runs N] [--rounds N] [--merge N] "
+                   "[--permille N] [--calibrate N]\n");
         return 2;
     }
     Pool pool;
@@ -267,6 +347,8 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "regression_pool: no process of regression_workload.py was recorded\n");
         return 2;
     }
+    pool.thresholds = options->thresholds();
+    calibrate(pool, options->calibrate);
     const bool equal_good = equal_programs(pool, *options);
     return seeded(pool, *options) && equal_good ? 0 : 1;
 }
