@@ -36,6 +36,7 @@ class ComingAndGoing(RootTestCase):
                 wrong = stacks.where(lambda stack: stack.names != ["<module>", "main"] + ["descend"] * 5 + ["leaf"])
                 self.assertEqual(wrong.count, 0, wrong.describe(4))
                 self.assertTrue(recording.process(pid)["python"].startswith("%d.%d" % interpreter.minor))
+                self.assertIn("recursion.py", recording.process(pid)["command"])
 
     def test_short_lives(self):
         """Back to back and in parallel: what runs inside main() has its stack, the first samples of each process included."""

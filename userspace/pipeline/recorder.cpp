@@ -497,6 +497,7 @@ void Recorder::signal_command(int signal) {
 
 // What is known of the process now.
 void Recorder::Parts::describe_process(process::InstanceId id) {
+    table->read_missing_command(id);
     const process::Instance instance = table->instance(id);
     profile::Process& process = profile.processes[processes.at(id.value).value];
     process = process::describe(instance, profile);

@@ -78,6 +78,7 @@ void ProcessTable::apply(const sys::ProcessEvent& event) {
                 take_in(event.pid);
                 return;
             }
+            read_missing_command(id);
             map(id, {event.address, event.address + event.length, event.file_offset,
                      intern({event.device_major, event.device_minor, event.inode,
                              std::string(event.text)})});
@@ -116,6 +117,20 @@ InstanceId ProcessTable::start(uint32_t pid, uint32_t parent_pid, uint64_t time_
     by_pid_[pid].push_back(instance.id);
     instances_.push_back(std::move(instance));
     return instances_.back().id;
+}
+
+void ProcessTable::read_missing_command(InstanceId id) {
+    uint32_t pid = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        const Instance& instance = instances_[id.value];
+        if (!instance.command.empty() || instance.end_ns != UINT64_MAX) return;
+        pid = instance.pid;
+    }
+    std::string command = sys::command_line(pid);
+    if (command.empty()) return;
+    const std::scoped_lock lock(mutex_);
+    instances_[id.value].command = std::move(command);
 }
 
 void ProcessTable::sampled(InstanceId id, uint64_t cgroup_id) {

@@ -93,6 +93,9 @@ class ProcessTable {
     // Only these.
     void scan(const std::vector<uint32_t>& pids);
     void apply(const sys::ProcessEvent& event);
+    // The arguments are set after the kernel has reported an exec: who looks at once finds none
+    // (fs/binfmt_elf.c: create_elf_tables after begin_new_exec). Any thread.
+    void read_missing_command(InstanceId id);
     // The instance was sampled in this cgroup: it may have moved since it started, and a forked
     // child is not asked for its pid before.
     void sampled(InstanceId id, uint64_t cgroup_id);
