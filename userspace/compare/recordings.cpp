@@ -53,6 +53,32 @@ double common_share(const Sides& sides, bool of_head) {
     return all > 0 ? common / all : 0;
 }
 
+// Python functions of the program itself, not of what is installed, in the stacks of a side.
+FunctionSet own_functions(const Loaded& loaded, bool of_head) {
+    const auto is_below = [](const Function& function, const std::string& root) {
+        return !root.empty() && function.path.starts_with(root);
+    };
+    FunctionSet result;
+    for_each_stack(loaded.sides, [&](const StackTally& stack, bool is_head, size_t) {
+        if (is_head != of_head) return;
+        for (const FunctionId id : stack.functions) {
+            const Function& function = loaded.sides.functions[id];
+            if (function.kind == profile::FrameKind::kPython &&
+                (is_below(function, loaded.base_root) || is_below(function, loaded.head_root)))
+                result.insert(id);
+        }
+    });
+    return result;
+}
+
+// Any two programs have start-up and libc in common.
+bool have_own_functions_in_common(const Loaded& loaded) {
+    const FunctionSet base = own_functions(loaded, false);
+    const FunctionSet head = own_functions(loaded, true);
+    return (base.empty() && head.empty()) ||
+           std::ranges::any_of(base, [&](FunctionId id) { return head.contains(id); });
+}
+
 }  // namespace
 
 Result<Loaded> load_sides(const std::vector<NamedProfile>& base,
@@ -74,6 +100,10 @@ Result<Loaded> load_sides(const std::vector<NamedProfile>& base,
 
     const double common =
         std::min(common_share(loaded.sides, false), common_share(loaded.sides, true));
+    if (!have_own_functions_in_common(loaded)) {
+        return fail("the two sides have no function of the program itself in common",
+                    "compare recordings of the same workload", kExitCannotMeasure);
+    }
     if (common < kSomeCommon) {
         return fail(fmt::format("only {:.0f} % of the time is in functions that both sides have",
                                 common * 100),

@@ -91,6 +91,21 @@ TEST_F(Page, ARenamedFunctionHasItsNewName) {
     EXPECT_FALSE(functions(sides->base).contains("work /src/app.py"));
 }
 
+TEST(LoadSides, RefusesAnotherProgram) {
+    output::test::ProfileBuilder b;
+    const auto thread = b.thread(6, "sh", 6, "sh");
+    b.add(thread, {b.native("memcpy", "libc.so")}, 900);
+    b.profile().sources = {{"cpu-clock", "nanoseconds", 1'000'000, 1000}};
+    const profile::Profile other = b.take();
+    const profile::Profile run = run_of({.folder = "/src"});
+    const auto loaded =
+        load_sides({{"a", run, 1}, {"b", run, 1}}, {{"c", other, 1}, {"d", other, 1}});
+    ASSERT_FALSE(loaded.has_value());
+    EXPECT_EQ(loaded.error().exit_code, kExitCannotMeasure);
+    EXPECT_TRUE(
+        load_sides({{"a", run, 1}, {"b", run, 1}}, {{"c", run, 1}, {"d", run, 1}}).has_value());
+}
+
 TEST_F(Page, RunsFollowEachOther) {
     compare({.folder = "/src"}, {.folder = "/src"});
     const auto sides = page_sides(report());
