@@ -110,7 +110,8 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         "record", "Sample the whole machine, some processes or a command, and write a profile");
     record->footer(
         "Without -d it samples until Ctrl-C. A command's exit status is passed on.\n"
-        "SIGUSR2 writes what was recorded so far to profile.1.html, profile.2.html ..., and goes on.\n"
+        "SIGUSR2 writes what was recorded so far to profile.1.html, profile.2.html ..., and goes "
+        "on.\n"
         "Examples:\n"
         "  pyebpf record -a -d 10 -o profile.html\n"
         "  pyebpf record -a && pyebpf report\n"
