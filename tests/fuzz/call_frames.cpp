@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t kImageBytes = 0x20000;
 constexpr uint64_t kSection = 0x10000;
-constexpr size_t kSmallSlabWords = 512;
+constexpr size_t kSmallSlabWords = 1024;
 
 unwind_rule rule_at(const std::vector<elf::UnwindTable>& tables, StatedAddress pc) {
     for (const elf::UnwindTable& table : tables) {
