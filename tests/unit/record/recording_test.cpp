@@ -274,6 +274,18 @@ TEST(Recording, RefusesIdsThatDoNotExist) {
     EXPECT_THAT(absurd.error().message, HasSubstr("absurd size"));
 }
 
+TEST(Recording, RefusesFieldsOfAnotherType) {
+    std::string text;
+    protozero::pbf_writer(text).add_string(block::kRestart, "a number, really");
+    expect_damaged(text, "");
+    std::string number;
+    protozero::pbf_writer(number).add_uint64(block::kStrings, 7);
+    expect_damaged(number, "");
+    expect_damaged(
+        message_of(block::kFrames, [](auto& message) { message.add_uint64(frames::kKind, 1); }),
+        "");
+}
+
 TEST(Recording, SkipsFieldsOfLaterVersions) {
     std::string content;
     protozero::pbf_writer block(content);
