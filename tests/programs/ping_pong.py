@@ -28,6 +28,8 @@ def main():
     to_parent, from_child = os.pipe()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    if os.geteuid() == 0:
+        os.nice(-20)  # a few waits for others, a hundred times as long, would be most of the time and hardly ever sampled
     child = os.fork()
     if not child:
         ping(to_child, from_child, rounds)
