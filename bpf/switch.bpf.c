@@ -96,8 +96,12 @@ static __always_inline void leave(void *context, struct task_struct *task, int p
     thread->every =
         spend(&budgets->of[!thread->mean_wait_us || thread->mean_wait_us >= LONG_WAIT_US], now_ns,
               settings.events_per_window);
-    if (scratch && thread->every)
+    if (scratch && thread->every) {
         begin_wait(context, scratch, process, thread, task, preempted);
+        /* Taking the sample is no part of the wait: a wait that others stand for has none. */
+        thread->since_ns = bpf_ktime_get_ns();
+        thread->cpu_ns += thread->since_ns - now_ns;
+    }
     if (!thread->every)
         thread->every = 1; /* it is not new any more */
     if (scratch)
