@@ -61,7 +61,7 @@ class Terminal:
         self.folder = tempfile.mkdtemp(prefix="pyebpf-test-")
         self.tmux = ["tmux", "-S", os.path.join(self.folder, "socket"), "-f", "/dev/null"]
         # The shell stays when the command ends, so that what it left on the screen can be seen.
-        text = " ".join(shlex.quote(str(word)) for word in command) + "; echo status=$?; exec cat"
+        text = "trap : INT; " + " ".join(shlex.quote(str(word)) for word in command) + "; echo status=$?; exec cat"
         self.run("new-session", "-d", "-x", "100", "-y", "30", "sh", "-c", text)
 
     def __enter__(self):
