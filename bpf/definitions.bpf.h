@@ -133,14 +133,15 @@ static __always_inline void append_bytes(struct definition_scratch *scratch,
 /*
  * How likely another code object is built at the address of this one while we record.
  *
- * Functions of files live as long as their module. What runs once is freed at its end: the bodies
- * of modules and classes. What was made by exec() or eval() comes and goes as the program pleases.
- * A changed address is noticed by the fingerprint of the object there.
+ * Functions of files live as long as their module, mostly. What runs once is freed at its end: the
+ * bodies of modules and classes. What was made by exec() or eval() comes and goes as the program
+ * pleases.
  */
 enum code_lifetime {
     CODE_LASTING = 0,
     CODE_RUNS_ONCE = 1,
-    CODE_GENERATED = 2, /* its file name is no path: "<string>", "<template>", … */
+    CODE_TEMPORARY = 2, /* its file name is no path ("<string>", "<template>", …), or there were
+                           others at its address */
 };
 
 #define CO_OPTIMIZED 1 /* set in functions only: Include/code.h of every version from 2.7 on */
@@ -155,7 +156,7 @@ static __always_inline enum code_lifetime code_lifetime(const struct definition_
     if (record->file.stored >= 4 && at <= MAX_NAME_BYTES && scratch->text[at] == '<' &&
         !(scratch->text[at + 1] == 'f' && scratch->text[at + 2] == 'r' &&
           scratch->text[at + 3] == 'o')) /* "<frozen …>" */
-        return CODE_GENERATED;
+        return CODE_TEMPORARY;
     return record->code_flags & CO_OPTIMIZED ? CODE_LASTING : CODE_RUNS_ONCE;
 }
 
@@ -172,29 +173,36 @@ static __always_inline __u64 string_fingerprint(struct definition_scratch *scrat
                      head_u64(scratch->header, (length + 8) & 63));
 }
 
-/*
- * Tells the code object at an address from others that were or will be there. Never 0. Names are
- * hashed when they are interned, which names of code objects are; a file name's hash may be
- * missing, its last characters are taken too. Uses scratch->object and scratch->header.
- */
-static __always_inline __u64 code_fingerprint(struct definition_scratch *scratch,
-                                              const struct python_layout *layout, __u64 code,
-                                              enum code_lifetime lifetime)
+/* Copies the head of a code object to scratch->object. */
+static __always_inline int read_code_head(struct definition_scratch *scratch,
+                                          const struct python_layout *layout, __u64 code)
 {
-    const __u8 *head = scratch->object;
     __u32 bytes = layout->code.read_bytes;
-    __u64 hash, file, length, tail = 0;
 
     barrier_var(bytes);
     if (bytes > CODE_HEAD_BYTES)
         bytes = CODE_HEAD_BYTES;
-    if (read_user(scratch->object, bytes, code))
-        return 1;
+    return read_user(scratch->object, bytes, code) != 0;
+}
+
+/*
+ * Tells the code object whose head is in scratch->object from others that were or will be at its
+ * address. Never 0. The texts of temporary code are looked at too: names are hashed when they are
+ * interned, which names of code objects are; a file name's hash may be missing, its last characters
+ * are taken too. Uses scratch->header.
+ */
+static __always_inline __u64 code_fingerprint(struct definition_scratch *scratch,
+                                              const struct python_layout *layout,
+                                              enum code_lifetime lifetime)
+{
+    const __u8 *head = scratch->object;
+    __u64 hash, file, length, tail = 0;
+
     file = head_u64(head, layout->code.file_name);
     hash =
         hash_step(head_u64(head, layout->code.line_table), head_u32(head, layout->code.first_line));
     hash = hash_step(hash_step(hash, file), head_u64(head, layout->code.name));
-    if (lifetime == CODE_GENERATED) {
+    if (lifetime == CODE_TEMPORARY) {
         hash =
             hash_step(hash, string_fingerprint(scratch, layout, head_u64(head, layout->code.name)));
         hash = hash_step(hash, string_fingerprint(scratch, layout, file));
@@ -224,31 +232,23 @@ static __always_inline enum definition_result define_code(struct definition_scra
 {
     struct code_definition_record *record = &scratch->record;
     const __u8 *head = scratch->object;
-    __u32 bytes = layout->code.read_bytes, used = 0;
-    __u64 name;
+    __u32 used = 0;
 
-    barrier_var(bytes);
-    if (bytes > CODE_HEAD_BYTES)
-        bytes = CODE_HEAD_BYTES;
-    if (read_user(scratch->object, bytes, code))
+    if (read_code_head(scratch, layout, code))
         return DEFINITION_FAULT;
     if (head_u64(head, layout->object.type) != code_type)
         return DEFINITION_INVALID;
 
-    name = layout->code.qualified_name == LAYOUT_ABSENT
-               ? head_u64(head, layout->code.name)
-               : head_u64(head, layout->code.qualified_name);
     record->code = code;
-    record->name_address = name;
-    record->file_address = head_u64(head, layout->code.file_name);
-    record->table_address = head_u64(head, layout->code.line_table);
     record->first_line = head_u32(head, layout->code.first_line);
     record->code_flags = head_u32(head, layout->code.flags);
     record->first_traceable = head_u32(head, layout->code.first_traceable);
-    append_string(scratch, layout, &used, &record->name, name);
-    append_string(scratch, layout, &used, &record->file, record->file_address);
-    append_bytes(scratch, layout, &used, &record->table, record->table_address);
-    *(__u64 *)&record->class_name = 0;
+    append_string(
+        scratch, layout, &used, &record->name,
+        head_u64(head, layout->code.qualified_name == LAYOUT_ABSENT ? layout->code.name
+                                                                    : layout->code.qualified_name));
+    append_string(scratch, layout, &used, &record->file, head_u64(head, layout->code.file_name));
+    append_bytes(scratch, layout, &used, &record->table, head_u64(head, layout->code.line_table));
     record->header.kind = RECORD_CODE_DEFINITION;
     record->header.size = sizeof(*record) + used;
     return DEFINITION_READY;

@@ -72,7 +72,8 @@ struct python_walk {
 
 #define MAX_DEFINITIONS_PER_SAMPLE 64
 #define MAX_WATCHED_CODE 128
-#define WATCHED_SEEN 64
+#define MAX_CHECKS_PER_SAMPLE 256
+#define VISITED_CODE 64         /* a power of two */
 #define SAVED_REGISTER_WORDS 42 /* arm64's struct pt_regs; x86-64's has 21 */
 
 struct sample_scratch {
@@ -82,13 +83,16 @@ struct sample_scratch {
     __u64 saved_registers[SAVED_REGISTER_WORDS]; /* struct pt_regs from the kernel stack */
     struct native_walk native;
     struct python_walk python;
+    /* code objects of this stack (bpf/code_objects.bpf.h) */
     __u64 undefined_code[MAX_DEFINITIONS_PER_SAMPLE];
     __u64 undefined_count;
-    __u64 watched_code[MAX_WATCHED_CODE]; /* code objects of this stack that may be replaced at
-                                             their address */
+    __u64 watched_code[MAX_WATCHED_CODE]; /* those that may be replaced at their address */
     __u64 fingerprints[MAX_WATCHED_CODE]; /* theirs */
     __u64 watched_count;
-    __u64 watched_seen[WATCHED_SEEN]; /* which are listed, by bits of their address */
+    __u64 checked_count; /* of the others, those that were looked at */
+    __u64 replaced_count;
+    __u64 visited_code[VISITED_CODE]; /* marks, by bits of the address */
+    __u64 visit;                      /* number of the pass that the marks are of */
     __u64 lifetime_block;             /* of this process, in code_lifetimes */
     struct stack_part_record kernel_header;
     __u64 kernel_frames[MAX_KERNEL_FRAMES];

@@ -164,11 +164,7 @@ struct code_definition_record {
     struct record_header header;
     struct process_identity space;
     uint64_t time_ns;
-    uint64_t code;        /* address of the code object */
-    uint64_t fingerprint; /* changes when another object is built at the same address */
-    uint64_t name_address;
-    uint64_t file_address;
-    uint64_t table_address;
+    uint64_t code; /* address of the code object */
     int32_t first_line;
     uint32_t code_flags;
     uint32_t first_traceable; /* code units; 0 where the version has none */
@@ -176,11 +172,9 @@ struct code_definition_record {
     struct stored_text name;
     struct stored_text file;
     struct stored_text table;
-    struct stored_text class_name; /* <= 3.10: of self or cls; stored after the table */
 };
-ABI_ASSERT(sizeof(struct code_definition_record) == 120, "code_definition_record");
+ABI_ASSERT(sizeof(struct code_definition_record) == 80, "code_definition_record");
 
 #define MAX_NAME_BYTES 1024
 #define MAX_FILE_BYTES 1024
 #define MAX_TABLE_BYTES 8192
-#define MAX_CLASS_NAME_BYTES 128

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The walkers with the sampler's loops around them (bpf/collector.bpf.c: walk_python, walk_native). */
+/* The walkers with the sampler's loops around them (bpf/sampler.bpf.c: walk_python, walk_native). */
 #include "tests/bpf_usermode/walkers.h"
 
 #include <string.h>

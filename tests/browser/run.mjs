@@ -2,12 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the browser tests:
 //   run.mjs --write-output BUILD/tests/golden/write_output --work BUILD/tests/browser
-// Chromium is the one that CHROMIUM names, or the first in the PATH, and so is Firefox; without them
-// the tests fail. TEST_FILES after the options run only these.
+// Chromium is the one that CHROMIUM names, or the first in the PATH; without any the tests fail.
 // Packages are installed in the work folder when the lock file has changed. Screenshots are left
 // there.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -19,10 +18,10 @@ function fail(text) {
   process.exit(1);
 }
 
-function findBrowser(variable, names) {
-  if (process.env[variable]) return process.env[variable];
+function findChromium() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    for (const name of names) {
+    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
       try {
         accessSync(join(folder, name), constants.X_OK);
         return join(folder, name);
@@ -31,7 +30,7 @@ function findBrowser(variable, names) {
       }
     }
   }
-  return fail(`no ${names[0]} found: install the package, or name one in ${variable}`);
+  return fail("no Chromium found: install the package chromium, or name one in CHROMIUM");
 }
 
 function installPackages(work) {
@@ -49,26 +48,20 @@ function installPackages(work) {
   if (npm.status !== 0) fail("npm ci failed");
 }
 
-const { values, positionals } = parseArgs({
+const { values } = parseArgs({
   options: { "write-output": { type: "string" }, work: { type: "string" } },
-  allowPositionals: true,
 });
 if (!values["write-output"] || !values.work)
-  fail("usage: run.mjs --write-output PROGRAM --work FOLDER [TEST_FILE...]");
+  fail("usage: run.mjs --write-output PROGRAM --work FOLDER");
 const work = resolve(values.work);
 mkdirSync(work, { recursive: true });
-const chromium = findBrowser("CHROMIUM", ["chromium", "chromium-browser", "google-chrome"]);
-const firefox = findBrowser("FIREFOX", ["firefox-esr", "firefox"]);
+const chromium = findChromium();
 installPackages(work);
-const files = readdirSync(here).filter((name) => name.endsWith("_test.mjs"));
-const chosen = positionals.length > 0 ? positionals : files.map((name) => join(here, name));
-// One file at a time: they share the work folder.
-const tests = spawnSync(process.execPath, ["--test", "--test-concurrency=1", ...chosen], {
+const tests = spawnSync(process.execPath, ["--test", join(here, "page_test.mjs")], {
   stdio: "inherit",
   env: {
     ...process.env,
     CHROMIUM: chromium,
-    FIREFOX: firefox,
     WRITE_OUTPUT: resolve(values["write-output"]),
     WORK: work,
   },

@@ -6,13 +6,10 @@
 #include <map>
 #include <string>
 
-#include "output/differential_page.h"
 #include "output/format.h"
 #include "output/output_file.h"
 #include "output/page_data.h"
 #include "output/summary.h"
-#include "page_profiles.h"
-#include "page_reader.h"
 #include "synthetic_profile.h"
 
 namespace {
@@ -40,20 +37,6 @@ Case summary_case(SummaryOptions options) {
     };
 }
 
-// One line a column or entry: what people can compare.
-std::string page_text(const nlohmann::json& data) {
-    std::string text;
-    for (const auto& [name, part] : data.items()) {
-        if (!part.is_structured()) {
-            text += name + ": " + part.dump() + "\n";
-            continue;
-        }
-        for (const auto& [key, value] : part.items())
-            text += name + "." + key + ": " + value.dump() + "\n";
-    }
-    return text;
-}
-
 std::map<std::string, Case> cases() {
     return {
         {"collapsed", format_case("collapsed", {}, test::small_profile)},
@@ -70,44 +53,12 @@ std::map<std::string, Case> cases() {
          }},
         {"page_data",
          [](Sink& sink) -> Result<void> {
-             StringSink bytes;
-             write_page_data(test::small_profile(), {}, bytes);
-             sink.write(page_text(test::read_page_data(bytes.text())));
+             write_page_data(test::small_profile(), {}, sink);
              return {};
          }},
         {"html", format_case("html", {}, test::small_profile)},
         {"large_html", format_case("html", {}, [] { return test::large_profile(kLargeNodes); })},
         {"hostile_html", format_case("html", {}, test::hostile_profile)},
-        {"pool_html", format_case("html", {}, test::pool_profile)},
-        {"empty_html", format_case("html", {}, [] { return test::ProfileBuilder().take(); })},
-        {"pair_html",
-         [](Sink& sink) {
-             const std::string file = "/srv/report.py";
-             return write_differential_page(
-                 test::job_before(), test::job_after(),
-                 {.base_name = "before.pyebpf",
-                  .head_name = "after.pyebpf",
-                  .conclusion = "parse became slower: 30.0 % to 56.2 % of all samples",
-                  .verdicts =
-                      {{.function = "parse",
-                        .file = file,
-                        .verdict = Verdict::kSlower,
-                        .base = 0.3,
-                        .head = 0.5625,
-                        .low = 0.15,
-                        .high = 0.37,
-                        .note = "three times the samples"},
-                       {.function = "audit", .file = file, .verdict = Verdict::kVanished, .base = 0.2},
-                       {.function = "cache", .file = file, .verdict = Verdict::kAppeared, .head = 0.125},
-                       {.function = "render",
-                        .file = file,
-                        .verdict = Verdict::kUnclear,
-                        .base = 0.5,
-                        .head = 0.3125,
-                        .low = -0.31,
-                        .high = 0.01}}},
-                 {}, sink);
-         }},
     };
 }
 

@@ -12,7 +12,7 @@ class CheckLayers(CheckoutTest):
         folders = ["base", "sys", "elf", "profile", "symbolize", "loader", "output", "app"]
         self.write("userspace/CMakeLists.txt", "".join(f"add_subdirectory({folder})\n" for folder in folders))
         self.write("bpf/abi/types.h", "#include <stdint.h>\n")
-        self.write("bpf/tick.bpf.c", '#include "vmlinux.h"\n#include "bpf/abi/types.h"\n')
+        self.write("bpf/sampler.bpf.c", '#include "vmlinux.h"\n#include "bpf/abi/types.h"\n')
 
     def assert_violation(self, file, include, text):
         self.write(file, f"// a comment\n#include {include}\n")

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
 }
 """
 # All purposes that the tools ask for, satisfied by what builds this project.
-PACKAGES = "".join(f"{purpose} cmake unless cmake\n" for purpose in ("build", "test", "browser", "fuzz", "kernel-matrix", "pythons"))
+PACKAGES = "".join(f"{purpose} cmake unless cmake\n" for purpose in ("build", "test", "browser", "kernel-matrix", "pythons"))
 PRESETS = ("CMakePresets.json",)
 # Debian's and Ubuntu's nobody; any user but root would do.
 OTHER_USER = 65534

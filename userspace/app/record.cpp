@@ -13,14 +13,11 @@
 #include "app/command.h"
 #include "app/status_line.h"
 #include "base/log.h"
-#include "base/unnamed_file.h"
 #include "output/format.h"
 #include "output/output_file.h"
-#include "output/recording.h"
 #include "output/summary.h"
 #include "pipeline/recorder.h"
 #include "pipeline/statistics.h"
-#include "record/reader.h"
 #include "sys/clock.h"
 #include "sys/perf_event.h"
 
@@ -29,10 +26,6 @@ namespace pyebpf::app {
 namespace {
 
 constexpr int kPumpMs = 50;
-constexpr uint64_t kFlushNs = 1'000'000'000;
-constexpr const char* kDefaultOutput = "profile.pyebpf";
-// More samples are not read back only to show the top functions in the terminal.
-constexpr uint64_t kMaxSummarySamples = 5'000'000;
 
 // SIGINT and SIGTERM as readable events while it lives; then they have their default effect again,
 // so that a second Ctrl-C aborts.
@@ -72,15 +65,8 @@ class RecordCommand : public Command {
     // "the whole machine", "2 processes", "python3".
     std::string target_text() const;
     // Samples until the duration is over, a signal comes or all targets have ended. Returns the
-    // signal. The recording gets its name, if it is to have one, when its first second is written.
-    Result<std::optional<int>> sample(pipeline::Recorder& recorder,
-                                      output::OutputFile* named_recording) const;
-
-    // What is made of the finished recording: the output if it is another format, statistics, the
-    // summary.
-    Result<void> write_outputs(const pipeline::Recorder& recorder, const output::Format* format,
-                               int hidden_recording, output::OutputFile& file,
-                               output::OutputFile* statistics) const;
+    // signal.
+    std::optional<int> sample(pipeline::Recorder& recorder) const;
 
     bool all_ = false;
     std::vector<uint32_t> pids_;
@@ -97,7 +83,6 @@ class RecordCommand : public Command {
     bool no_native_ = false;
     output::FormatOptions format_options_;
     bool accept_kernel_hazard_ = false;
-    bool embed_source_ = false;
     double max_loss_percent_ = 100;
     bool quiet_ = false;
     bool verbose_ = false;
@@ -110,7 +95,6 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         "Without -d it samples until Ctrl-C. A command's exit status is passed on.\n"
         "Examples:\n"
         "  pyebpf record -a -d 10 -o profile.html\n"
-        "  pyebpf record -a && pyebpf report\n"
         "  pyebpf record -p 1234 -o - | flamegraph.pl > profile.svg\n"
         "  pyebpf record -o run.html -- python3 script.py");
     record->add_flag("-a,--all", all_, "All processes of the machine");
@@ -141,7 +125,7 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         ->add_option("-o,--output", output_,
                      "File to write, - for stdout; the format follows from its extension")
         ->type_name("FILE")
-        ->default_str(kDefaultOutput);
+        ->default_str("profile.html");
     std::string formats;
     for (const output::Format* format : output::formats())
         formats += fmt::format("{}{}", formats.empty() ? "" : ", ", format->name);
@@ -160,8 +144,6 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
     record->add_flag("--per-thread", format_options_.per_thread, "Threads as root frames");
     record->add_flag("--lines", format_options_.current_lines,
                      "Show the line that ran, not the first line of the function");
-    record->add_flag("--embed-source", embed_source_,
-                     "Take the source files of Python functions along");
     record->add_flag("--accept-kernel-hazard", accept_kernel_hazard_,
                      "Record on a kernel that is known to hang under profilers");
     record
@@ -211,7 +193,6 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     options.frequency_hz = static_cast<uint64_t>(frequency_hz_);
     options.kernel_frames = kernel_;
     options.accept_kernel_hazard = accept_kernel_hazard_;
-    options.embed_source = embed_source_;
     using pipeline::NativeFrames;
     const std::string which = no_native_ ? "none" : native_;
     if (which == "all") {
@@ -227,13 +208,11 @@ Result<pipeline::RecorderOptions> RecordCommand::recorder_options() const {
     return options;
 }
 
-Result<std::optional<int>> RecordCommand::sample(pipeline::Recorder& recorder,
-                                                 output::OutputFile* named_recording) const {
+std::optional<int> RecordCommand::sample(pipeline::Recorder& recorder) const {
     const StopSignals signals;
     StatusLine status_line(!quiet_);
     const uint64_t start = sys::monotonic_ns();
     std::optional<int> signal;
-    uint64_t flushed_ns = start;
     bool targets_live = true;
     while (targets_live && !signal) {
         int timeout_ms = kPumpMs;
@@ -246,13 +225,6 @@ Result<std::optional<int>> RecordCommand::sample(pipeline::Recorder& recorder,
         targets_live = recorder.pump(timeout_ms);
         signal = signals.take();
         status_line.show(recorder.status());
-        if (const uint64_t now = sys::monotonic_ns(); now - flushed_ns >= kFlushNs) {
-            flushed_ns = now;
-            if (auto flushed = recorder.flush(); !flushed) return tl::unexpected(flushed.error());
-            if (named_recording == nullptr) continue;
-            if (auto named = named_recording->publish(); !named)
-                return tl::unexpected(named.error());
-        }
     }
     return signal;
 }
@@ -270,7 +242,7 @@ Result<int> RecordCommand::run() {
                               : log::Level::kNormal);
     auto options = recorder_options();
     if (!options) return tl::unexpected(options.error());
-    const std::string path = output_.empty() ? kDefaultOutput : output_;
+    const std::string path = output_.empty() ? "profile.html" : output_;
     auto format = output::choose_format(format_, path);
     if (!format) return tl::unexpected(format.error());
     auto file = output::OutputFile::open(path);
@@ -282,82 +254,39 @@ Result<int> RecordCommand::run() {
         statistics.emplace(std::move(*opened));
     }
 
-    if (*format == &output::kRecording && statistics && !file->is_file()) {
-        return fail("--stats needs a recording that can be read again",
-                    "write it to a file, or choose another --format for " + file->name(),
-                    kExitUsage);
-    }
-    // Every other format is made of a recording that nobody sees.
-    const bool is_recording = *format == &output::kRecording;
-    UniqueFd hidden;
-    std::optional<FdSink> hidden_sink;
-    if (!is_recording) {
-        auto opened = open_unnamed_file();
-        if (!opened) return tl::unexpected(opened.error());
-        hidden = std::move(*opened);
-        hidden_sink.emplace(hidden.get(), "a temporary recording");
-    }
-    Sink& recording = is_recording ? file->sink() : *hidden_sink;
-
-    auto recorder = pipeline::Recorder::open(*options, recording);
+    auto recorder = pipeline::Recorder::open(*options);
     if (!recorder) return tl::unexpected(recorder.error());
     if (auto started = (*recorder)->start(); !started) return tl::unexpected(started.error());
     log::info(
         fmt::format("recording {} at {} Hz{}", target_text(), frequency_hz_,
                     duration_s_ > 0 ? fmt::format(" for {} s", duration_s_) : ", Ctrl-C stops"));
-    const auto signal = sample(**recorder, is_recording ? &*file : nullptr);
+    const auto signal = sample(**recorder);
     (*recorder)->stop();
-    if (!signal) return tl::unexpected(signal.error());
-    if (*signal == SIGTERM) (*recorder)->signal_command(SIGTERM);
-    if (auto finished = (*recorder)->finish(); !finished) return tl::unexpected(finished.error());
-    if (is_recording) {
-        if (auto committed = file->commit(); !committed) return tl::unexpected(committed.error());
-    }
-    if (auto written = write_outputs(**recorder, is_recording ? nullptr : *format, hidden.get(),
-                                     *file, statistics ? &*statistics : nullptr);
-        !written)
-        return tl::unexpected(written.error());
+    if (signal == SIGTERM) (*recorder)->signal_command(SIGTERM);
+    const profile::Profile profile = (*recorder)->finish();
 
+    if (auto written = (*format)->write(profile, format_options_, file->sink()); !written)
+        return tl::unexpected(written.error());
+    if (auto committed = file->commit(); !committed) return tl::unexpected(committed.error());
+    if (statistics) {
+        output::write_statistics(profile, statistics->sink());
+        if (auto committed = statistics->commit(); !committed)
+            return tl::unexpected(committed.error());
+    }
+    if (!quiet_) {
+        std::fputs(output::summary(profile, {.color = isatty(STDERR_FILENO) != 0 &&
+                                                      std::getenv("NO_COLOR") == nullptr})
+                       .c_str(),
+                   stderr);
+        log::info("wrote " + file->name());
+    }
     const int status = options->command.empty() ? kExitOk : (*recorder)->wait_for_command();
-    const double loss = pipeline::loss_percent((*recorder)->statistics());
+    const double loss = pipeline::loss_percent(profile.statistics);
     if (loss <= max_loss_percent_) return status;
     log::error(fmt::format(
         "{:.3f} % of the samples were lost, truncated or unreadable; --max-loss allows {} %", loss,
         max_loss_percent_));
     return status == kExitOk ? static_cast<int>(kExitLoss) : status;
-}
-
-Result<void> RecordCommand::write_outputs(const pipeline::Recorder& recorder,
-                                          const output::Format* format, int hidden_recording,
-                                          output::OutputFile& file,
-                                          output::OutputFile* statistics) const {
-    const bool is_long = recorder.status().samples > kMaxSummarySamples;
-    const bool can_read_back = format != nullptr || file.is_file();
-    if (format == nullptr && statistics == nullptr && (quiet_ || is_long || !can_read_back)) {
-        if (!quiet_) log::info("wrote " + file.name());
-        return {};
-    }
-    if (hidden_recording >= 0) ::lseek(hidden_recording, 0, SEEK_SET);
-    const auto profile = hidden_recording >= 0
-                             ? record::read(hidden_recording, "the temporary recording")
-                             : record::read(file.name());
-    if (!profile) return tl::unexpected(profile.error());
-    if (format != nullptr) {
-        if (auto written = format->write(*profile, format_options_, file.sink()); !written)
-            return written;
-        if (auto committed = file.commit(); !committed) return committed;
-    }
-    if (statistics != nullptr) {
-        output::write_statistics(*profile, statistics->sink());
-        if (auto committed = statistics->commit(); !committed) return committed;
-    }
-    if (quiet_) return {};
-    std::fputs(output::summary(*profile, {.color = isatty(STDERR_FILENO) != 0 &&
-                                                   std::getenv("NO_COLOR") == nullptr})
-                   .c_str(),
-               stderr);
-    log::info("wrote " + file.name());
-    return {};
 }
 
 }  // namespace

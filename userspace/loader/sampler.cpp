@@ -225,11 +225,6 @@ int Sampler::ring_fd() const {
     return bpf_map__fd(kernel_->skeleton->maps.ring);
 }
 
-void Sampler::forget_sent_stacks() {
-    auto& sent = kernel_->skeleton->data_sent_stacks->sent_stacks;
-    std::memset(sent, 0, sizeof(sent));
-}
-
 KernelCounters Sampler::counters() const {
     KernelCounters sums{};
     std::vector<KernelCounters> values(

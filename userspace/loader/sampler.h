@@ -80,10 +80,6 @@ class Sampler {
     // Readable when the ring is well filled (settings.wakeup_bytes).
     [[nodiscard]] int ring_fd() const;
 
-    // From now on every stack is sent anew at its next sample. A sample that is being taken may
-    // still refer to one that was sent before.
-    void forget_sent_stacks();
-
     [[nodiscard]] KernelCounters counters() const;  // summed over CPUs
     [[nodiscard]] ProgramCost cost() const;         // of on_tick
 

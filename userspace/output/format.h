@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "base/sink.h"
+#include "output/sink.h"
 #include "profile/profile.h"
 
 namespace pyebpf::output {

@@ -3,8 +3,6 @@
 
 #include <array>
 
-#include "output/deflate_base64.h"
-#include "output/differential_page.h"
 #include "output/page.h"
 #include "output/page_data.h"
 
@@ -19,38 +17,23 @@ Result<void> check_page() {
                 "as collapsed");
 }
 
-// The page around the data that `write_data` writes.
-template <class WriteData>
-Result<void> write_page(Sink& sink, WriteData write_data) {
+Result<void> write_html(const profile::Profile& profile, const FormatOptions& options, Sink& sink) {
     if (auto usable = check_page(); !usable) return usable;
     sink.write(kPageBeforeData);
-    DeflateBase64Sink data(sink);
-    write_data(data);
-    if (auto finished = data.finish(); !finished) return finished;
+    write_page_data(profile, options, sink);
     sink.write(kPageAfterData);
     return {};
-}
-
-Result<void> write_html(const profile::Profile& profile, const FormatOptions& options, Sink& sink) {
-    return write_page(sink, [&](Sink& data) { write_page_data(profile, options, data); });
 }
 
 constexpr std::array<std::string_view, 2> kExtensions{".html", ".htm"};
 
 }  // namespace
 
-Result<void> write_differential_page(const profile::Profile& base, const profile::Profile& head,
-                                     const Difference& difference, const FormatOptions& options,
-                                     Sink& sink) {
-    return write_page(sink, [&](Sink& data) {
-        write_differential_page_data(base, head, difference, options, data);
-    });
-}
-
 constinit const Format kHtml{
     .name = "html",
     .extensions = kExtensions,
-    .description = "report in one file for any browser: flame graph, timeline, tables, sources",
+    .description =
+        "interactive flame graph in one file: zoom, search, filters, quality of the recording",
     .write = write_html,
     .check = check_page,
 };

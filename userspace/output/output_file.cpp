@@ -120,12 +120,6 @@ Result<void> OutputFile::commit() {
     if (kind_ == Kind::kInPlace) return {};
     // Delayed allocation and network file systems report a full disk only here.
     if (::fsync(fd_.get()) != 0) return fail_errno("write " + name_, errno);
-    return is_named_ ? Result<void>{} : give_name();
-}
-
-Result<void> OutputFile::publish() {
-    if (is_named_ || kind_ == Kind::kInPlace) return {};
-    if (auto flushed = sink_->finish(); !flushed) return flushed;
     return give_name();
 }
 
@@ -139,8 +133,7 @@ Result<void> OutputFile::give_name() {
             return ::linkat(AT_FDCWD, unnamed.c_str(), directory, name.c_str(),
                             AT_SYMLINK_FOLLOW) == 0;
         };
-        is_named_ = link_as(file_name_);
-        if (is_named_) return {};
+        if (link_as(file_name_)) return {};
         for (int attempt = 0; attempt < kNameAttempts && errno == EEXIST && temporary_name_.empty();
              attempt++) {
             std::string name = hidden_name(file_name_);
@@ -152,7 +145,6 @@ Result<void> OutputFile::give_name() {
         return fail_errno("replace " + name_, errno);
     }
     temporary_name_.clear();
-    is_named_ = true;
     return {};
 }
 

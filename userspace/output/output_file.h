@@ -5,8 +5,6 @@
 //   directory now format.write(profile, options, file->sink()); file->commit(); after this the name
 //   holds the whole output, the old one until then
 //
-// A recording is read up to its last flush; it appears with its first one: publish().
-//
 // The bytes go to a file without a name (O_TMPFILE), so that even SIGKILL leaves nothing behind;
 // file systems that cannot do that (NFS, overlays of older kernels) get a hidden temporary name,
 // removed by the destructor. "-" is stdout; devices, pipes and everything under /dev are written in
@@ -18,7 +16,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "base/sink.h"
+#include "output/sink.h"
 
 namespace pyebpf::output {
 
@@ -35,16 +33,11 @@ class OutputFile {
     ~OutputFile();
 
     [[nodiscard]] Sink& sink() { return *sink_; }
-    // Neither stdout nor a pipe or device: it can be read again.
-    [[nodiscard]] bool is_file() const { return kind_ != Kind::kInPlace; }
     // "stdout" or the path as given.
     [[nodiscard]] const std::string& name() const { return name_; }
-    // Flushes and gives the file its name, unless publish() did. An error leaves whatever was there
-    // before.
+    // Flushes and gives the file its name. An error leaves whatever was there before. Call at most
+    // once.
     [[nodiscard]] Result<void> commit();
-    // Gives the file its name although it is not complete: for files that can be read while they
-    // grow.
-    [[nodiscard]] Result<void> publish();
 
   private:
     enum class Kind { kInPlace, kUnnamed, kTemporaryName };
@@ -62,7 +55,6 @@ class OutputFile {
     std::string temporary_name_;  // within directory_; empty if there is none to remove
     UniqueFd fd_;
     std::unique_ptr<FdSink> sink_;
-    bool is_named_ = false;
 };
 
 }  // namespace pyebpf::output

@@ -8,14 +8,12 @@
 #include "output/collapsed.h"
 #include "output/format.h"
 #include "output/html.h"
-#include "output/recording.h"
 
 namespace pyebpf::output {
 
 namespace {
 
-constexpr std::array<const Format*, 3> kFormats{
-    &kRecording,
+constexpr std::array<const Format*, 2> kFormats{
     &kHtml,
     &kCollapsed,
 };

@@ -80,7 +80,7 @@ ordered_json processes_json(const Profile& profile) {
                           {"command", printable(profile.text(process.command))},
                           {"executable", name_text(profile.text(process.executable))},
                           {"python", printable(profile.text(process.python))},
-                          {"container", name_text(profile.container_text(process))},
+                          {"container", name_text(profile.text(process.container))},
                           {"samples", samples[i]},
                           {"ticks", amounts[i]},
                           {"threads", threads[i]}});

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-#include "base/sink.h"
+#include "output/sink.h"
 #include "profile/profile.h"
 
 namespace pyebpf::output {

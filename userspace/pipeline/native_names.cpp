@@ -2,7 +2,6 @@
 #include "pipeline/native_names.h"
 
 #include <elf.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,12 +31,6 @@ std::string_view base_name(std::string_view path) {
 bool is_c_library(std::string_view module) {
     return module.starts_with("libc.so") || module.starts_with("libc-2") ||
            module.starts_with("libpthread") || module.starts_with("ld-musl");
-}
-
-std::string hex(std::span<const uint8_t> bytes) {
-    std::string text;
-    for (const uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
-    return text;
 }
 
 // Executable memory without a file that could have symbols.
@@ -196,11 +189,8 @@ FileNames* NativeNames::names_of(process::InstanceId instance, const process::Ma
     if (!names) {
         const FrameKind kind =
             binary.python.is_python ? FrameKind::kInterpreter : FrameKind::kNative;
-        const std::string_view name = base_name(mapping.file->path);
-        names = std::make_unique<FileNames>(binary.elf, std::string(name), kind);
-        profile_.modules.push_back({profile_.strings.intern(name),
-                                    profile_.strings.intern(mapping.file->path),
-                                    profile_.strings.intern(hex(binary.elf->build_id()))});
+        names = std::make_unique<FileNames>(binary.elf, std::string(base_name(mapping.file->path)),
+                                            kind);
         names->find_debug_files(
             mapping.file->path,
             debug_file_opener(table_.pid(instance), !binary.elf->build_id().empty()));
@@ -242,13 +232,6 @@ std::span<const FrameId> NativeNames::frames(PlaceId id) {
                  : intern(FrameKind::kNative, symbolize::unknown_name(name.error()), "")};
     }
     return place.frames;
-}
-
-void NativeNames::forget_places() {
-    places_.clear();
-    by_instance_.clear();
-    by_file_.clear();
-    not_mapped_ = {};
 }
 
 FrameId NativeNames::intern_jit(std::string_view name, std::string_view module) {

@@ -86,9 +86,6 @@ class NativeNames {
     [[nodiscard]] bool may_be_call(PlaceId place) const;
     // Innermost first. Valid until the next call.
     [[nodiscard]] std::span<const profile::FrameId> frames(PlaceId place);
-    // Forgets all places and their frames; what was read of files stays.
-    void forget_places();
-    [[nodiscard]] size_t places() const { return places_.size(); }
 
   private:
     struct Key {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/perf_event.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -21,15 +22,12 @@
 
 #include "base/log.h"
 #include "pipeline/process_publisher.h"
-#include "pipeline/ring_reader.h"
 #include "pipeline/stack_store.h"
 #include "pipeline/statistics.h"
 #include "pipeline/tracker.h"
-#include "record/writer.h"
 #include "sys/capabilities.h"
 #include "sys/child_process.h"
 #include "sys/clock.h"
-#include "sys/cpu.h"
 #include "sys/kernel_hazard.h"
 #include "sys/kernel_policy.h"
 
@@ -37,11 +35,8 @@ namespace pyebpf::pipeline {
 
 namespace {
 
-// Beyond these, what was written is forgotten. Some hundred bytes each.
-constexpr size_t kMaxStacks = 1 << 20;
-constexpr size_t kMaxRememberedFrames = 1 << 20;
-constexpr size_t kMaxStoredStackBytes = 128 << 20;
-constexpr uint64_t kLateSampleNs = 5'000'000'000;
+// The ring must be drained also when every CPU is busy; it costs a few percent of one.
+constexpr int kReaderNice = -10;
 
 Result<void> check_rights() {
     const std::vector<std::string> missing = sys::missing_to_record();
@@ -92,8 +87,8 @@ Result<void> check_pids(const std::vector<uint32_t>& pids) {
     return {};
 }
 
-// Room for two seconds of samples of 1 KiB: as long as the reader may wait for a CPU. A power of
-// two.
+// Room for two seconds of samples of 1 KiB: as long as this thread may be busy naming, or waiting
+// for a CPU. A power of two.
 size_t ring_bytes(uint64_t frequency_hz, size_t cpus) {
     constexpr size_t kSmallest = 8 << 20;
     constexpr size_t kLargest = 128 << 20;
@@ -134,24 +129,13 @@ struct Recorder::Parts {
     std::vector<int> event_fds;
     size_t cpus = 0;
 
-    std::unique_ptr<RingReader> reader;
-
-    Sink* sink = nullptr;
-    std::unique_ptr<record::Writer> writer;
     StackStore store;
-    profile::Profile profile;  // its samples: those that are not written yet
-    uint64_t samples = 0;      // all of the recording
+    profile::Profile profile;
     std::unique_ptr<StackResolver> resolver;
-    std::vector<ResolvedId> resolved;  // by sample; they get their stacks when they are written
+    std::vector<ResolvedId> resolved;  // by sample; they get their stacks at the end
     std::vector<sample_record> batch;
     std::unordered_map<uint32_t, profile::ProcessId> processes;  // by InstanceId
-    struct Space {
-        Identity identity;
-        uint64_t last_taken_ns = 0;  // when its last sample was taken from the queue
-    };
-    std::unordered_map<uint32_t, Space> spaces;  // by InstanceId, until the instance is forgotten
-    std::set<uint32_t> sampled;  // InstanceIds with samples that are not written yet
-    std::unordered_map<uint64_t, profile::ThreadId> threads;  // by ProcessId << 32 | tid
+    std::unordered_map<uint64_t, profile::ThreadId> threads;     // by ProcessId << 32 | tid
     std::array<uint64_t, PYTHON_OUTCOMES> python_outcomes{};
     std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
     Buckets buckets{};
@@ -162,7 +146,6 @@ struct Recorder::Parts {
     uint64_t malformed_samples = 0;
 
     ~Parts() {
-        reader.reset();     // its thread uses the sampler
         tracker.reset();    // its thread uses the table
         publisher.reset();  // its worker uses the table and the sampler
     }
@@ -171,17 +154,12 @@ struct Recorder::Parts {
     void take_sample(const sample_record& sample);
     profile::ProcessId process_of(process::InstanceId id);
     profile::ThreadId thread_of(profile::ProcessId process, const sample_record& sample);
-    void describe_process(process::InstanceId id);
-    void name_samples();
-    void forget_what_is_written();
-    void add_machine_facts();
-    std::vector<profile::Statistic> make_statistics() const;
 };
 
 Recorder::Recorder() : parts_(std::make_unique<Parts>()) {}
 Recorder::~Recorder() = default;
 
-Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options, Sink& sink) {
+Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options) {
     for (const auto& check :
          {check_frequency(options.frequency_hz), check_pids(options.pids), check_rights(),
           check_kernel(), check_hazard(options.accept_kernel_hazard)}) {
@@ -190,7 +168,6 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options,
     std::unique_ptr<Recorder> recorder(new Recorder());
     Parts& parts = *recorder->parts_;
     parts.options = options;
-    parts.sink = &sink;
     const bool whole_machine = options.pids.empty() && options.command.empty();
 
     auto cpus = sys::online_cpus();
@@ -216,7 +193,6 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& options,
     parts.resolver =
         std::make_unique<StackResolver>(parts.profile, parts.store, *parts.table, parts.binaries,
                                         *parts.publisher, options.native_frames);
-    if (options.embed_source) parts.resolver->embed_sources();
     auto tracker = Tracker::open(*parts.table);
     if (!tracker) return tl::unexpected(tracker.error());
     parts.tracker = std::move(*tracker);
@@ -258,19 +234,17 @@ Result<void> Recorder::start() {
         parts.event_fds.push_back(fd);
     }
     parts.events.clear();
-    parts.reader = std::make_unique<RingReader>(*parts.sampler);
+    setpriority(PRIO_PROCESS, 0, kReaderNice);  // of this thread; best effort
     parts.busy_ns = sys::busy_ns().value_or(0);
     parts.profile.start_ns = sys::monotonic_ns();
     parts.profile.start_unix_ns = static_cast<int64_t>(sys::unix_ns());
-    parts.add_machine_facts();
-    parts.writer = std::make_unique<record::Writer>(*parts.sink);
     if (parts.child) return parts.child->release();
     return {};
 }
 
 bool Recorder::pump(int timeout_ms) {
     Parts& parts = *parts_;
-    std::vector<pollfd> fds{{parts.reader->fd(), POLLIN, 0}};
+    std::vector<pollfd> fds{{parts.sampler->ring_fd(), POLLIN, 0}};
     if (parts.child) fds.push_back({parts.child->fd(), POLLIN, 0});
     for (const UniqueFd& target : parts.targets) fds.push_back({target.get(), POLLIN, 0});
     (void)poll(fds.data(), fds.size(), timeout_ms);
@@ -289,7 +263,6 @@ void Recorder::stop() {
     Parts& parts = *parts_;
     parts.sampler->detach_sampling_events();
     parts.profile.end_ns = sys::monotonic_ns();
-    parts.reader->stop();
     parts.busy_ns = sys::busy_ns().value_or(parts.busy_ns) - parts.busy_ns;
     parts.take_records();
 }
@@ -297,7 +270,7 @@ void Recorder::stop() {
 void Recorder::Parts::take_records() {
     // First everything that was sampled, then the process events, which are then newer; then names,
     // while the processes live.
-    reader->take([this](std::span<const uint8_t> record) {
+    sampler->drain([this](std::span<const uint8_t> record) {
         record_header header{};
         if (record.size() < sizeof(header)) return;
         std::memcpy(&header, record.data(), sizeof(header));
@@ -342,9 +315,6 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     taken.weight = sample.weight;
     taken.cpu = static_cast<uint16_t>(sample.cpu);
     taken.thread = thread_of(process_of(instance), sample);
-    ++samples;
-    sampled.insert(instance.value);
-    spaces[instance.value] = {{sample.space.tgid, sample.space.generation}, sys::monotonic_ns()};
     // A stack means the code objects that were there when it was sent, before its first sample.
     // Others may be at these addresses by now.
     sample_record as_sent = sample;
@@ -368,7 +338,7 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
 profile::ProcessId Recorder::Parts::process_of(process::InstanceId id) {
     const auto [entry, is_new] = processes.emplace(
         id.value, profile::ProcessId{static_cast<uint32_t>(profile.processes.size())});
-    if (is_new) profile.processes.emplace_back();  // described when it is written
+    if (is_new) profile.processes.emplace_back();  // filled at the end, when all is known
     return entry->second;
 }
 
@@ -389,7 +359,7 @@ RecorderStatus Recorder::status() const {
     RecorderStatus status;
     status.elapsed_seconds =
         static_cast<double>(sys::monotonic_ns() - parts.profile.start_ns) * 1e-9;
-    status.samples = parts.samples;
+    status.samples = parts.profile.samples.size();
     status.lost = parts.sampler->counters()[COUNTER_TICKS_LOST];
     status.processes = parts.profile.processes.size();
     status.python_processes = parts.publisher->totals().python_processes;
@@ -404,108 +374,53 @@ void Recorder::signal_command(int signal) {
     if (parts_->child) parts_->child->send_signal(signal);
 }
 
-// What is known of the process now.
-void Recorder::Parts::describe_process(process::InstanceId id) {
-    const process::Instance instance = table->instance(id);
-    profile::Process& process = profile.processes[processes.at(id.value).value];
-    process.pid = instance.pid;
-    process.parent_pid = instance.parent_pid;
-    process.start_ns = instance.start_ns;
-    process.end_ns = instance.end_ns == UINT64_MAX ? 0 : instance.end_ns;
-    process.name = profile.strings.intern(instance.name);
-    process.command = profile.strings.intern(instance.command);
-    process.executable = profile.strings.intern(instance.executable);
-    process.python = profile.strings.intern(publisher->python_version(id));
-}
-
-void Recorder::Parts::name_samples() {
-    for (const uint32_t id : sampled) describe_process({id});
-    sampled.clear();
+profile::Profile Recorder::finish() {
+    Parts& parts = *parts_;
+    profile::Profile& profile = parts.profile;
+    for (const auto& [instance_id, process_id] : parts.processes) {
+        const process::Instance instance = parts.table->instance({instance_id});
+        profile::Process& process = profile.processes[process_id.value];
+        process.pid = instance.pid;
+        process.start_ns = instance.start_ns;
+        process.end_ns = instance.end_ns == UINT64_MAX ? 0 : instance.end_ns;
+        process.name = profile.strings.intern(instance.name);
+        process.command = profile.strings.intern(instance.command);
+        process.executable = profile.strings.intern(instance.executable);
+        process.python = profile.strings.intern(parts.publisher->python_version({instance_id}));
+    }
     for (size_t i = 0; i < profile.samples.size(); ++i)
-        profile.samples[i].stack = resolver->stack(resolved[i]);
-    resolved.clear();
+        profile.samples[i].stack = parts.resolver->stack(parts.resolved[i]);
     std::ranges::stable_sort(profile.samples, {}, &profile::Sample::time_ns);
-}
+    const events::EventSource& source = *parts.options.source;
+    const uint64_t period = source.period(parts.options.frequency_hz);
+    profile.sources.push_back({std::string(source.name), std::string(source.unit), period,
+                               static_cast<uint32_t>(parts.options.frequency_hz)});
 
-void Recorder::Parts::forget_what_is_written() {
-    profile.samples.clear();
-    // Code and mappings of processes that have ended, once no sample can be on its way any more.
-    const uint64_t now = sys::monotonic_ns();
-    std::erase_if(spaces, [&](const auto& entry) {
-        const process::InstanceId id{entry.first};
-        if (table->alive(id) || now - entry.second.last_taken_ns < kLateSampleNs) return false;
-        describe_process(id);  // with its end
-        store.forget(entry.second.identity);
-        table->forget_mappings(id);
-        return true;
-    });
-    if (store.bytes() > kMaxStoredStackBytes) {
-        sampler->forget_sent_stacks();
-        store.rotate();
-        python_stack_ns.clear();
-    }
-    if (profile.stacks.size() > kMaxStacks || resolver->remembered() > kMaxRememberedFrames) {
-        resolver->forget_stacks();
-        profile.forget_stacks();
-    }
-}
+    StatisticsInput input;
+    input.kernel = parts.sampler->counters();
+    input.cost = parts.sampler->cost();
+    input.python_outcomes = parts.python_outcomes;
+    input.native_outcomes = parts.native_outcomes;
+    input.resolver = parts.resolver->totals();
+    input.publisher = parts.publisher->totals();
+    input.unwind = parts.publisher->unwind_totals();
+    input.sample_buckets = parts.buckets;
+    input.undefined_samples = parts.undefined_samples;
+    input.malformed_records = parts.store.malformed_records() + parts.malformed_samples;
+    input.lost_process_events = parts.table->lost_events();
+    input.processes_seen = parts.table->size();
+    input.expected_ticks = period == 0 ? 0 : parts.busy_ns / period;
+    input.cpus = parts.cpus;
+    profile.statistics = make_statistics(input);
 
-Result<void> Recorder::flush() {
-    Parts& parts = *parts_;
-    parts.name_samples();
-    parts.writer->append(parts.profile);
-    parts.forget_what_is_written();
-    return parts.sink->finish();
-}
-
-Result<void> Recorder::finish() {
-    Parts& parts = *parts_;
-    parts.name_samples();
-    for (const auto& [instance, process] : parts.processes) parts.describe_process({instance});
-    parts.profile.statistics = parts.make_statistics();
-    parts.writer->finish(parts.profile);
-    return parts.sink->finish();
-}
-
-const std::vector<profile::Statistic>& Recorder::statistics() const {
-    return parts_->profile.statistics;
-}
-
-void Recorder::Parts::add_machine_facts() {
-    const events::EventSource& source = *options.source;
-    profile.sources.push_back({std::string(source.name), std::string(source.unit),
-                               source.period(options.frequency_hz),
-                               static_cast<uint32_t>(options.frequency_hz)});
     utsname system{};
     uname(&system);
-    profile.settings["host"] = system.nodename;
     profile.settings["kernel"] = system.release;
     profile.settings["machine"] = system.machine;
-    profile.settings["cpus"] = std::to_string(cpus);
-    profile.settings["cpu_model"] = sys::cpu_model();
-    profile.settings["cpu_governor"] = sys::cpu_governor();
-    profile.settings["frequency_hz"] = std::to_string(options.frequency_hz);
+    profile.settings["cpus"] = std::to_string(parts.cpus);
+    profile.settings["frequency_hz"] = std::to_string(parts.options.frequency_hz);
     profile.settings["pyebpf_version"] = PYEBPF_VERSION;
-}
-
-std::vector<profile::Statistic> Recorder::Parts::make_statistics() const {
-    const uint64_t period = profile.sources.front().period;
-    StatisticsInput input;
-    input.kernel = sampler->counters();
-    input.cost = sampler->cost();
-    input.python_outcomes = python_outcomes;
-    input.native_outcomes = native_outcomes;
-    input.resolver = resolver->totals();
-    input.publisher = publisher->totals();
-    input.unwind = publisher->unwind_totals();
-    input.sample_buckets = buckets;
-    input.undefined_samples = undefined_samples;
-    input.malformed_records = store.malformed_records() + malformed_samples;
-    input.lost_process_events = table->lost_events();
-    input.processes_seen = table->size();
-    input.expected_ticks = period == 0 ? 0 : busy_ns / period;
-    input.cpus = cpus;
-    return pipeline::make_statistics(input);
+    return std::move(profile);
 }
 
 }  // namespace pyebpf::pipeline

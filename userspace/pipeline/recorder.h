@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// One recording, from loading the BPF programs to the finished file.
+// One recording, from loading the BPF programs to the finished profile.
 //
 //   process events ──(tracker thread)──> process table ──> publisher ──> kernel side
-//   ring of records ──(reader thread)──> queue ──(this thread)──> stack store ──> resolver
-//   every second: named stacks and samples ──> recording
+//   ring of records ──(this thread)──> stack store ──> resolver ──> profile
 //
 // Before samples are resolved, the process events that are older are taken in: a sample never meets
-// a process that is not known yet. What was written is forgotten, so that memory follows what runs
-// on the machine, not how long it is recorded.
+// a process that is not known yet.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +15,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/sink.h"
 #include "events/event_source.h"
 #include "pipeline/stack_resolver.h"
 #include "profile/profile.h"
@@ -33,7 +30,6 @@ struct RecorderOptions {
     bool kernel_frames = true;
     NativeFrames native_frames = NativeFrames::kExtensions;
     bool accept_kernel_hazard = false;  // see sys/kernel_hazard.h
-    bool embed_source = false;          // take the source files of Python functions along
 };
 
 // What a status line shows.
@@ -48,26 +44,21 @@ struct RecorderStatus {
 class Recorder {
   public:
     // Everything that can fail for lack of rights or features fails here, before anything is
-    // sampled. The recording goes to `sink`, which must outlive the recorder.
-    [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const RecorderOptions& options,
-                                                                Sink& sink);
+    // sampled.
+    [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const RecorderOptions& options);
     ~Recorder();
 
     // Starts sampling, and the command if there is one.
     [[nodiscard]] Result<void> start();
     // Takes in what has happened for up to timeout_ms. False when all targets have ended.
     [[nodiscard]] bool pump(int timeout_ms);
-    // Writes what was sampled since the last call. At least once a second.
-    [[nodiscard]] Result<void> flush();
     void stop();
     [[nodiscard]] RecorderStatus status() const;
     // Exit status of the command; waits for it.
     [[nodiscard]] int wait_for_command();
     void signal_command(int signal);
-    // After stop(): writes the rest and ends the recording. Call once.
-    [[nodiscard]] Result<void> finish();
-    // After finish().
-    [[nodiscard]] const std::vector<profile::Statistic>& statistics() const;
+    // The finished profile, after stop(). Call once.
+    [[nodiscard]] profile::Profile finish();
 
   private:
     Recorder();

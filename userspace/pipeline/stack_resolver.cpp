@@ -177,7 +177,6 @@ bool StackResolver::append_merged(const sample_record& sample, process::Instance
                 is_class_call_trampoline(frame, *code, *attached.runtime))
                 continue;
             levels.push_back({.frame = python_frame_id(frame, code, *attached.runtime)});
-            if (sources_ && code != nullptr) sources_->want(code->file, sample.space.tgid);
             complete = complete && code != nullptr;
         } else if (native_frames_ != NativeFrames::kNone) {
             const PlaceId place = native.places[link.index];
@@ -221,13 +220,6 @@ StackId StackResolver::stack(ResolvedId id) {
     resolved.stack = stack;
     resolved.levels = {};
     return stack;
-}
-
-void StackResolver::forget_stacks() {
-    resolved_.clear();
-    by_parts_.clear();
-    kernel_frames_.clear();
-    native_names_.forget_places();
 }
 
 FrameId StackResolver::kernel_frame(uint64_t address) {

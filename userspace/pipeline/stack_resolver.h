@@ -10,7 +10,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -19,7 +18,6 @@
 #include "bpf/abi/record.h"
 #include "pipeline/native_names.h"
 #include "pipeline/process_publisher.h"
-#include "pipeline/source_embedder.h"
 #include "pipeline/stack_store.h"
 #include "process/binary_cache.h"
 #include "process/process_table.h"
@@ -63,12 +61,6 @@ class StackResolver {
     // With names. The first call for a file reads its symbols and debug information.
     [[nodiscard]] profile::StackId stack(ResolvedId id);
     [[nodiscard]] const ResolverTotals& totals() const { return totals_; }
-    // Forgets all stacks and frames: the profile's tables begin anew (Profile::forget_stacks).
-    void forget_stacks();
-    // How much would be forgotten.
-    [[nodiscard]] size_t remembered() const { return resolved_.size() + native_names_.places(); }
-    // From now on the source files of Python frames are taken into the profile.
-    void embed_sources() { sources_.emplace(profile_); }
 
   private:
     struct StackKey {
@@ -127,7 +119,6 @@ class StackResolver {
     std::vector<Resolved> resolved_;
     std::unordered_map<StackKey, ResolvedId, StackKeyHash> by_parts_;
     std::unordered_map<uint64_t, profile::FrameId> kernel_frames_;
-    std::optional<SourceEmbedder> sources_;
 };
 
 }  // namespace pyebpf::pipeline

@@ -69,13 +69,6 @@ std::string to_string(std::span<const uint8_t> bytes, const stored_text& text) {
     return result;
 }
 
-template <class Map>
-const typename Map::mapped_type* find_part(const Map& parts, const Map& older, uint64_t hash) {
-    if (const auto found = parts.find(hash); found != parts.end()) return &found->second;
-    const auto found = older.find(hash);
-    return found == older.end() ? nullptr : &found->second;
-}
-
 }  // namespace
 
 std::string decode_text(std::span<const uint8_t> bytes, uint16_t encoding) {
@@ -113,14 +106,13 @@ bool StackStore::add_stack(std::span<const uint8_t> record) {
     if (record.size() < sizeof(part)) return false;
     std::memcpy(&part, record.data(), sizeof(part));
     const auto frames = record.subspan(sizeof(part));
-    parts_.bytes += record.size();
     switch (part.part) {
         case STACK_KERNEL:
-            return copy_frames(frames, part.frames, MAX_KERNEL_FRAMES, parts_.kernel[part.hash]);
+            return copy_frames(frames, part.frames, MAX_KERNEL_FRAMES, kernel_[part.hash]);
         case STACK_NATIVE:
-            return copy_frames(frames, part.frames, MAX_NATIVE_FRAMES, parts_.native[part.hash]);
+            return copy_frames(frames, part.frames, MAX_NATIVE_FRAMES, native_[part.hash]);
         case STACK_PYTHON:
-            return copy_frames(frames, part.frames, MAX_PYTHON_FRAMES, parts_.python[part.hash]);
+            return copy_frames(frames, part.frames, MAX_PYTHON_FRAMES, python_[part.hash]);
         default:
             return false;
     }
@@ -162,20 +154,19 @@ void StackStore::add_code(const Identity& identity, uint64_t address, CodeObject
     definitions.insert(after, std::move(code));
 }
 
-void StackStore::rotate() {
-    older_parts_ = std::exchange(parts_, {});
-}
-
 const std::vector<uint64_t>* StackStore::kernel(uint64_t hash) const {
-    return find_part(parts_.kernel, older_parts_.kernel, hash);
+    const auto found = kernel_.find(hash);
+    return found == kernel_.end() ? nullptr : &found->second;
 }
 
 const std::vector<native_frame>* StackStore::native(uint64_t hash) const {
-    return find_part(parts_.native, older_parts_.native, hash);
+    const auto found = native_.find(hash);
+    return found == native_.end() ? nullptr : &found->second;
 }
 
 const std::vector<python_frame>* StackStore::python(uint64_t hash) const {
-    return find_part(parts_.python, older_parts_.python, hash);
+    const auto found = python_.find(hash);
+    return found == python_.end() ? nullptr : &found->second;
 }
 
 const CodeObject* StackStore::code(const Identity& identity, uint64_t address,

@@ -59,14 +59,6 @@ class StackStore {
     [[nodiscard]] const CodeObject* code(const Identity& identity, uint64_t address,
                                          uint64_t time_ns) const;
 
-    // Bytes of the stack parts received since the last rotate().
-    [[nodiscard]] size_t bytes() const { return parts_.bytes; }
-    // Forgets the parts that were received before the last rotate(). To be called when the kernel
-    // side has forgotten what it sent: samples that are still on their way find their parts.
-    void rotate();
-    // The address space has ended and its samples are resolved.
-    void forget(const Identity& identity) { code_.erase(identity); }
-
     [[nodiscard]] uint64_t malformed_records() const { return malformed_; }
 
   private:
@@ -75,14 +67,9 @@ class StackStore {
 
     using Definitions =
         std::unordered_map<uint64_t, std::vector<CodeObject>>;  // by address, oldest first
-    struct Parts {
-        std::unordered_map<uint64_t, std::vector<uint64_t>> kernel;
-        std::unordered_map<uint64_t, std::vector<native_frame>> native;
-        std::unordered_map<uint64_t, std::vector<python_frame>> python;
-        size_t bytes = 0;
-    };
-    Parts parts_;
-    Parts older_parts_;
+    std::unordered_map<uint64_t, std::vector<uint64_t>> kernel_;
+    std::unordered_map<uint64_t, std::vector<native_frame>> native_;
+    std::unordered_map<uint64_t, std::vector<python_frame>> python_;
     std::unordered_map<Identity, Definitions, IdentityHash> code_;
     uint64_t malformed_ = 0;
 };

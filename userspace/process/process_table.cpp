@@ -206,11 +206,6 @@ size_t ProcessTable::size() const {
     return instances_.size();
 }
 
-void ProcessTable::forget_mappings(InstanceId id) {
-    const std::lock_guard lock(mutex_);
-    instances_[id.value].mappings = {};
-}
-
 uint64_t ProcessTable::lost_events() const {
     const std::scoped_lock lock(mutex_);
     return lost_events_;

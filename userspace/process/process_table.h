@@ -97,8 +97,6 @@ class ProcessTable {
     [[nodiscard]] std::vector<InstanceId> live_instances() const;
     [[nodiscard]] size_t size() const;
     [[nodiscard]] uint64_t lost_events() const;
-    // The instance has ended and its samples are resolved: its mappings are not needed any more.
-    void forget_mappings(InstanceId id);
 
   private:
     InstanceId start(uint32_t pid, uint32_t parent_pid, uint64_t time_ns, std::string name);

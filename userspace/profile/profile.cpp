@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "base/result.h"
-
 namespace pyebpf::profile {
 
 namespace {
@@ -59,48 +57,6 @@ std::vector<FrameId> StackTable::frames(StackId id) const {
     for (; id.valid(); id = nodes_[id.value].parent) result.push_back(nodes_[id.value].frame);
     std::ranges::reverse(result);
     return result;
-}
-
-void Profile::forget_stacks() {
-    PYEBPF_CHECK(samples.empty());
-    StringTable kept;
-    const auto keep = [&](StringId& id) { id = kept.intern(strings[id]); };
-    for (Container& row : containers) {
-        for (StringId* id : {&row.id, &row.name, &row.runtime, &row.image, &row.pod,
-                             &row.pod_namespace, &row.unit, &row.cgroup})
-            keep(*id);
-    }
-    for (Process& row : processes) {
-        for (StringId* id : {&row.name, &row.command, &row.executable, &row.python}) keep(*id);
-    }
-    for (Thread& row : threads) {
-        for (StringId* id : {&row.name, &row.python_name}) keep(*id);
-    }
-    for (Module& row : modules) {
-        for (StringId* id : {&row.name, &row.path, &row.build_id}) keep(*id);
-    }
-    std::map<StringId, std::string> texts;
-    for (auto& [file, text] : source_texts) {
-        StringId id = file;
-        keep(id);
-        texts.emplace(id, std::move(text));
-    }
-    source_texts = std::move(texts);
-    strings = std::move(kept);
-    frames = {};
-    stacks = {};
-    ++epoch;
-}
-
-std::string_view Profile::container_text(const Process& process) const {
-    if (!process.container.valid()) return {};
-    const Container& container = containers[process.container.value];
-    constexpr size_t kShortId = 12;  // as docker and podman print them
-    if (const std::string_view name = strings[container.name]; !name.empty()) return name;
-    if (const std::string_view id = strings[container.id]; !id.empty())
-        return id.substr(0, kShortId);
-    if (const std::string_view unit = strings[container.unit]; !unit.empty()) return unit;
-    return strings[container.cgroup];
 }
 
 }  // namespace pyebpf::profile

@@ -28,7 +28,6 @@ using FrameId = Id<struct FrameTag>;
 using StackId = Id<struct StackTag>;
 using ThreadId = Id<struct ThreadTag>;
 using ProcessId = Id<struct ProcessTag>;
-using ContainerId = Id<struct ContainerTag>;
 
 // Interned strings; ids are dense, id 0 is "". Views stay valid as long as the table.
 class StringTable {
@@ -102,69 +101,21 @@ class StackTable {
     tsl::robin_map<Node, StackId, Hash> ids_;
 };
 
-// What a process belongs to: a container, or the systemd unit or plain cgroup it runs in. Empty:
-// not known, or there is none.
-struct Container {
-    StringId id{0};       // as its runtime writes it: 64 hexadecimal digits, or a machine's name
-    StringId name{0};     // "web"
-    StringId runtime{0};  // "docker", "podman", "containerd", "cri-o", "lxc", "nspawn", …
-    StringId image{0};
-    StringId pod{0};
-    StringId pod_namespace{0};
-    StringId unit{0};    // "nginx.service"
-    StringId cgroup{0};  // path below the root of the cgroup hierarchy
-
-    bool operator==(const Container&) const = default;
-};
-
 struct Process {
-    uint32_t pid = 0;  // thread group id in the initial pid namespace
-    uint32_t parent_pid = 0;
-    uint32_t namespace_pid = 0;  // in its own pid namespace; equals pid outside of containers
-    uint64_t start_ns = 0;       // CLOCK_MONOTONIC, 0 if it ran before the recording
-    uint64_t end_ns = 0;         // 0 if it still ran
-    StringId name{0};            // comm at the end of its run
-    StringId command{0};         // command line, arguments joined by spaces
-    StringId executable{0};      // path as the process sees it
-    StringId python{0};          // "3.13.5", empty if no Python runtime was seen
-    ContainerId container;
-
-    bool operator==(const Process&) const = default;
+    uint32_t pid = 0;        // thread group id in the initial pid namespace
+    uint64_t start_ns = 0;   // CLOCK_MONOTONIC, 0 if it ran before the recording
+    uint64_t end_ns = 0;     // 0 if it still ran
+    StringId name{0};        // comm at the end of its run
+    StringId command{0};     // command line, arguments joined by spaces
+    StringId executable{0};  // path as the process sees it
+    StringId python{0};      // "3.13.5", empty if no Python runtime was seen
+    StringId container{0};
 };
 
 struct Thread {
     ProcessId process;
     uint32_t tid = 0;
-    StringId name{0};         // comm
-    StringId python_name{0};  // threading.Thread.name, where it was asked for
-
-    bool operator==(const Thread&) const = default;
-};
-
-// What a thread was doing when it was sampled, or for how long it did not run and why. Persisted in
-// recordings: numbers are fixed.
-enum class ThreadState : uint8_t {
-    kRunning = 0,
-    kRunQueue = 1,   // could run, but no CPU was free (preempted, or just woken)
-    kThrottled = 2,  // the CPU limit of its cgroup was used up
-    kGil = 3,        // waits for the global interpreter lock
-    kLock = 4,       // any other lock or condition (futex)
-    kSleep = 5,
-    kDisk = 6,
-    kNetwork = 7,
-    kPipe = 8,  // pipes, terminals, eventfds
-    kChild = 9,
-    kPageFault = 10,
-    kPoll = 11,   // select, poll, epoll: readiness of several files
-    kOther = 12,  // waits for something else
-};
-inline constexpr uint8_t kThreadStates = 13;
-
-// Bits of Sample::flags. Persisted in recordings.
-enum SampleFlag : uint8_t {
-    kHoldsGil = 1 << 0,
-    kHandlesException = 1 << 1,  // one is raised, or in an except block
-    kCollectsGarbage = 1 << 2,
+    StringId name{0};
 };
 
 struct Sample {
@@ -174,17 +125,6 @@ struct Sample {
     ThreadId thread;
     uint16_t cpu = 0;
     uint8_t source = 0;  // index into Profile::sources
-    ThreadState state = ThreadState::kRunning;
-    uint8_t flags = 0;  // SampleFlag
-};
-
-// A file that native frames are in.
-struct Module {
-    StringId name{0};      // as in Frame::module
-    StringId path{0};      // as the processes see it
-    StringId build_id{0};  // hexadecimal; empty if it has none
-
-    bool operator==(const Module&) const = default;
 };
 
 // An event source of the recording, such as "cpu-clock" with unit "nanoseconds".
@@ -207,30 +147,19 @@ struct Profile {
     StringTable strings;
     FrameTable frames;
     StackTable stacks;
-    std::vector<Container> containers;
     std::vector<Process> processes;
     std::vector<Thread> threads;
-    std::vector<Module> modules;
     std::vector<Sample> samples;  // sorted by time
     std::vector<Source> sources;
     std::vector<Statistic> statistics;
     std::map<std::string, std::string>
-        settings;  // "command", "kernel", "machine", "pyebpf_version" …
-    std::map<StringId, std::string> source_texts;  // of Frame::file, if they were embedded
-    uint64_t start_ns = 0;                         // CLOCK_MONOTONIC
+        settings;           // "command", "kernel", "machine", "pyebpf_version" …
+    uint64_t start_ns = 0;  // CLOCK_MONOTONIC
     uint64_t end_ns = 0;
     int64_t start_unix_ns = 0;  // wall clock at start_ns
-    bool is_cut = false;        // the recording was not ended: its last second may be missing
-    uint32_t epoch = 0;         // how often stacks were forgotten
 
     [[nodiscard]] std::string_view text(StringId id) const { return strings[id]; }
     [[nodiscard]] const Frame& frame(FrameId id) const { return frames[id]; }
-    // What people call the container or unit of a process: its name, else the short id, the unit or
-    // the cgroup; "" if nothing is known.
-    [[nodiscard]] std::string_view container_text(const Process& process) const;
-    // Forgets frames, stacks and the strings that only they use; ids start anew. For a recording
-    // that writes its samples out while it grows. There may be no samples left.
-    void forget_stacks();
     [[nodiscard]] double duration_seconds() const {
         return static_cast<double>(end_ns - start_ns) * 1e-9;
     }

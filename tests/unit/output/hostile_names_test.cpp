@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,7 +13,6 @@
 #include "output/page.h"
 #include "output/page_data.h"
 #include "output/summary.h"
-#include "page_reader.h"
 #include "synthetic_profile.h"
 
 namespace pyebpf::output {
@@ -53,7 +51,7 @@ std::vector<Output> all_outputs() {
     outputs.push_back({"page_data", [](const profile::Profile& profile) {
                            StringSink sink;
                            write_page_data(profile, {}, sink);
-                           return test::read_page_data(sink.text()).dump();
+                           return sink.text();
                        }});
     return outputs;
 }
@@ -112,14 +110,11 @@ TEST(HostileNames, CollapsedKeepsOneLinePerStackAndItsLevels) {
 }
 
 TEST(HostileNames, PageDataCannotLeaveItsScriptElement) {
-    const auto html = choose_format("html", "-");
-    if (!html) GTEST_SKIP() << html.error().message;
-    std::string text = written_by(**html, test::hostile_profile());
-    ASSERT_TRUE(text.starts_with(kPageBeforeData) && text.ends_with(kPageAfterData));
-    text = text.substr(kPageBeforeData.size(),
-                       text.size() - kPageBeforeData.size() - kPageAfterData.size());
-    EXPECT_TRUE(std::ranges::all_of(
-        text, [](char c) { return std::isalnum(c) != 0 || c == '+' || c == '/' || c == '='; }));
+    StringSink sink;
+    write_page_data(test::hostile_profile(), {}, sink);
+    for (const char* forbidden : {"<", ">", "&"})
+        EXPECT_THAT(sink.text(), Not(HasSubstr(forbidden)));
+    EXPECT_TRUE(nlohmann::json::accept(sink.text()));
 }
 
 }  // namespace

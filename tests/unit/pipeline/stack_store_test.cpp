@@ -186,30 +186,5 @@ TEST(DecodeText, ReplacesWhatIsNoCharacter) {
     EXPECT_EQ(decode_text(Bytes{'a', 0, 'b'}, TEXT_UCS2), "a");  // half a unit at the end
 }
 
-TEST(StackStore, KeepsWhatWasReceivedUntilTheSecondRotation) {
-    StackStore store;
-    EXPECT_TRUE(store.add(stack_bytes<uint64_t>(STACK_KERNEL, 1, {10})));
-    EXPECT_GT(store.bytes(), 0u);
-    store.rotate();
-    EXPECT_EQ(store.bytes(), 0u);
-    EXPECT_TRUE(store.add(stack_bytes<uint64_t>(STACK_KERNEL, 2, {20})));
-    ASSERT_NE(store.kernel(1), nullptr);  // a sample on its way may refer to it
-    ASSERT_NE(store.kernel(2), nullptr);
-    store.rotate();
-    EXPECT_EQ(store.kernel(1), nullptr);
-    EXPECT_NE(store.kernel(2), nullptr);
-}
-
-TEST(StackStore, ForgetsTheCodeOfOneAddressSpace) {
-    StackStore store;
-    EXPECT_TRUE(store.add(definition_bytes(0x1000, 1, {"f"})));
-    const Identity identity{7, 5};
-    EXPECT_NE(store.code(identity, 0x1000, 2), nullptr);
-    store.forget({7, 6});
-    EXPECT_NE(store.code(identity, 0x1000, 2), nullptr);
-    store.forget(identity);
-    EXPECT_EQ(store.code(identity, 0x1000, 2), nullptr);
-}
-
 }  // namespace
 }  // namespace pyebpf::pipeline

@@ -1,162 +1,143 @@
 // SPDX-License-Identifier: Apache-2.0
-// The controls that choose samples: event source, container, process, thread, state, kinds of code.
+// The controls that choose what is shown: event source, process, thread, kinds of code, roots.
 
-import { Kind, kindNames, type Profile, stateNames } from "./data";
+import { Kind, kindNames, type Profile } from "./data";
 import { byId, make } from "./dom";
 import { percent } from "./numbers";
-import { all, containerOf, hostContainer, processGroups } from "./samples";
-import { hasStates, initialState, type State } from "./state";
+import type { Filter, Grouping } from "./tree";
 
-type Chosen = "source" | "container" | "process" | "thread" | "state";
-
-const shownMembers = 500; // of a list; more are found by searching
+// The runtime's own frames say how Python runs, not what the program does: shown on request.
+const hiddenAtFirst: readonly Kind[] = [Kind.Interpreter];
 
 export class Filters {
-  private readonly selects: Record<Chosen, HTMLSelectElement> = {
-    source: byId("source"),
-    container: byId("container"),
-    process: byId("process"),
-    thread: byId("thread"),
-    state: byId("state"),
-  };
+  private readonly source = byId<HTMLSelectElement>("source");
+  private readonly process = byId<HTMLSelectElement>("process");
+  private readonly thread = byId<HTMLSelectElement>("thread");
+  private readonly grouping = byId<HTMLSelectElement>("grouping");
+  private readonly hidden = new Set<Kind>();
 
   constructor(
     private readonly profile: Profile,
-    private readonly state: State,
     private readonly onChange: () => void,
   ) {
-    for (const [name, select] of Object.entries(this.selects)) {
-      select.addEventListener("change", () => {
-        this.state[name as Chosen] = Number(select.value);
-        // A choice that is not within the new one is given up.
-        if (name === "container" || name === "source") this.state.process = all;
-        if (name !== "thread" && name !== "state") this.state.thread = all;
-        this.onChange();
-      });
-    }
-    byId("clear-filters").addEventListener("click", () => {
-      const { container, process, thread, state, from, to, textMode, search, hidden } =
-        initialState(profile);
-      Object.assign(this.state, { container, process, thread, state, from, to, textMode, search });
-      this.state.hidden = hidden;
-      this.onChange();
-    });
     this.fillSources();
     this.makeKinds();
+    this.fillProcesses();
+    this.fillThreads();
+    const hasProcesses = profile.perProcess || profile.processes.length > 1;
+    this.grouping.value = profile.perThread ? "thread" : hasProcesses ? "process" : "none";
+    this.source.addEventListener("change", () => {
+      this.fillProcesses();
+      this.fillThreads();
+      this.onChange();
+    });
+    this.process.addEventListener("change", () => {
+      this.fillThreads();
+      this.onChange();
+    });
+    this.thread.addEventListener("change", () => this.onChange());
+    this.grouping.addEventListener("change", () => this.onChange());
   }
 
-  // Brings the controls in line with the state.
-  show(): void {
-    const { profile, state } = this;
-    const { threads, processes, containers } = profile;
-    const groups = processGroups(profile);
-    const groupOf = (thread: number): number => {
-      const process = threads[thread]!.process;
-      return process < 0 ? -1 : groups[process]!;
+  get filter(): Filter {
+    return {
+      source: Number(this.source.value),
+      process: Number(this.process.value),
+      thread: Number(this.thread.value),
+      hidden: this.hidden,
+      grouping: this.grouping.value as Grouping,
     };
-    this.fill("container", "all containers", containers.length + 1, {
-      of: (thread) => containerOf(profile, thread),
-      name: (id) => (id === hostContainer(profile) ? "no container" : containers[id]!.name),
-    });
-    this.fill("process", "all processes", processes.length, {
-      of: (thread) =>
-        state.container === all || state.container === containerOf(profile, thread)
-          ? groupOf(thread)
-          : -1,
-      name: (id) =>
-        profile.sides.length > 1
-          ? processes[id]!.name
-          : `${processes[id]!.name} (pid ${processes[id]!.pid})`,
-    });
-    this.fill("thread", "all threads", threads.length, {
-      of: (thread) =>
-        (state.process === all || state.process === groupOf(thread)) &&
-        (state.container === all || state.container === containerOf(profile, thread))
-          ? thread
-          : -1,
-      name: (id) => `${threads[id]!.name} (tid ${threads[id]!.tid})`,
-    });
-    this.selects.source.value = String(state.source);
-    this.fillStates();
-    byId("container-field").hidden = containers.length === 0;
-    byId("state-field").hidden = !hasStates(profile);
-    for (const button of byId("kinds").children) {
-      const kind = Number((button as HTMLElement).dataset["number"]);
-      button.setAttribute("aria-pressed", String(!state.hidden.has(kind)));
-    }
-    const isFiltered =
-      [state.container, state.process, state.thread, state.state].some((one) => one !== all) ||
-      (state.textMode !== "mark" && state.search !== "");
-    byId("clear-filters").hidden = !isFiltered;
   }
 
   private fillSources(): void {
     const options = this.profile.sources.map((source, index) =>
       make("option", { value: String(index) }, source.name),
     );
-    this.selects.source.append(...options);
-    if (options.length === 0) this.selects.source.append(make("option", { value: "0" }, "samples"));
+    this.source.append(...options);
+    if (options.length === 0) this.source.append(make("option", { value: "0" }, "samples"));
     byId("source-field").hidden = options.length < 2;
   }
 
-  private fillStates(): void {
-    const present = new Set(this.profile.sampleState);
-    const options = [...present]
-      .sort((a, b) => a - b)
-      .map((state) => make("option", { value: String(state) }, stateNames[state] ?? String(state)));
-    this.selects.state.replaceChildren(make("option", { value: String(all) }, "any"), ...options);
-    this.selects.state.value = String(this.state.state);
+  private weights(
+    count: number,
+    memberOf: (thread: number) => number,
+  ): { of: Float64Array; sum: number } {
+    const of = new Float64Array(count);
+    let sum = 0;
+    for (let i = 0; i < this.profile.sampleCount; i++) {
+      if (this.profile.sampleSource[i] !== Number(this.source.value)) continue;
+      sum += this.profile.sampleWeight[i]!;
+      const thread = this.profile.sampleThread[i]!;
+      const member = thread < 0 ? -1 : memberOf(thread);
+      if (member >= 0) of[member]! += this.profile.sampleWeight[i]!;
+    }
+    return { of, sum };
   }
 
-  // The members that have samples, the heaviest first.
   private fill(
-    chosen: Chosen,
-    everything: string,
-    count: number,
-    member: { of(thread: number): number; name(id: number): string },
+    select: HTMLSelectElement,
+    all: string,
+    names: Map<number, string>,
+    weights: Float64Array,
+    sum: number,
   ): void {
-    const { sampleSource, sampleThread, sampleWeight, sampleCount, threads } = this.profile;
-    const memberOfThread = threads.map((_, id) => member.of(id));
-    const weights = new Float64Array(count);
-    let sum = 0;
-    for (let i = 0; i < sampleCount; i++) {
-      if (sampleSource[i] !== this.state.source) continue;
-      sum += sampleWeight[i]!;
-      const id = memberOfThread[sampleThread[i]!] ?? -1;
-      if (id >= 0) weights[id]! += sampleWeight[i]!;
-    }
-    const members = Array.from(weights.keys())
-      .filter((id) => weights[id]! > 0)
-      .sort((a, b) => weights[b]! - weights[a]! || a - b);
-    const select = this.selects[chosen];
-    const shown = members.filter((id, at) => at < shownMembers || id === this.state[chosen]);
+    const members = [...names.keys()].sort((a, b) => weights[b]! - weights[a]! || a - b);
+    const old = select.value === "" ? -1 : Number(select.value);
     select.replaceChildren(
-      make("option", { value: String(all) }, `${everything} (${members.length})`),
-      ...shown.map((id) =>
-        make("option", { value: String(id) }, `${percent(weights[id]!, sum)}  ${member.name(id)}`),
+      make("option", { value: "-1" }, all),
+      ...members.map((id) =>
+        make("option", { value: String(id) }, `${percent(weights[id]!, sum)}  ${names.get(id)!}`),
       ),
     );
-    select.value = String(this.state[chosen]);
-    if (select.value === "") select.value = String((this.state[chosen] = all));
+    select.value = String(names.has(old) ? old : -1);
+  }
+
+  private fillProcesses(): void {
+    const { processes, threads } = this.profile;
+    const { of, sum } = this.weights(processes.length, (thread) => threads[thread]!.process);
+    const names = new Map(
+      processes.map((process, id) => [id, `${process.name} (pid ${process.pid})`]),
+    );
+    this.fill(this.process, `all ${processes.length} processes`, names, of, sum);
+  }
+
+  private fillThreads(): void {
+    const { threads } = this.profile;
+    const process = Number(this.process.value);
+    const { of, sum } = this.weights(threads.length, (thread) => thread);
+    const names = new Map<number, string>();
+    threads.forEach((thread, id) => {
+      if (process < 0 || thread.process === process)
+        names.set(id, `${thread.name} (tid ${thread.tid})`);
+    });
+    this.fill(this.thread, `all ${names.size} threads`, names, of, sum);
   }
 
   private makeKinds(): void {
     const present = new Set<Kind>(this.profile.functionKind);
+    const list = byId("kinds");
     for (const kind of [Kind.Python, Kind.Native, Kind.Interpreter, Kind.Kernel]) {
       if (!present.has(kind)) continue;
       const name = kindNames[kind];
+      if (hiddenAtFirst.includes(kind)) this.hidden.add(kind);
       const button = make(
         "button",
-        { class: "kind", type: "button", "data-kind": name.toLowerCase(), "data-number": `${kind}` },
+        {
+          class: "kind",
+          type: "button",
+          "data-kind": name.toLowerCase(),
+          "aria-pressed": String(!this.hidden.has(kind)),
+        },
         make("i", { class: `swatch ${name.toLowerCase()}` }),
         name,
       );
       button.title = `show or hide ${name.toLowerCase()} frames`;
       button.addEventListener("click", () => {
-        if (!this.state.hidden.delete(kind)) this.state.hidden.add(kind);
+        if (!this.hidden.delete(kind)) this.hidden.add(kind);
+        button.setAttribute("aria-pressed", String(!this.hidden.has(kind)));
         this.onChange();
       });
-      byId("kinds").append(button);
+      list.append(button);
     }
   }
 }

@@ -1,61 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which lines were running: in themselves (self) or in what was called from there (total).
+// Which lines of a function were running: in itself (self) or in what it called from there (total).
 
 import type { Profile } from "./data";
-import { hiddenFunctions, selectSamples, type Filter } from "./samples";
+import { byId, make } from "./dom";
+import { describe } from "./labels";
+import { percent } from "./numbers";
+import { includes, type Filter, type Tree } from "./tree";
 
-export interface LineTotal {
+interface LineTotal {
   line: number;
   self: number;
   total: number;
 }
 
-export interface LineTotals {
-  lines: Map<number, LineTotal>;
-  whole: number; // weight of all samples that the filter lets through
-}
+const shownLines = 12;
 
-// Lines of the functions for which `isWanted` is 1. A line that is in a stack more than once counts
-// once; frames that the filter hides belong to their caller.
-export function lineTotals(profile: Profile, filter: Filter, isWanted: Uint8Array): LineTotals {
+// A recursive function counts with the call nearest to the leaf.
+export function lineTotals(profile: Profile, filter: Filter, wanted: number): LineTotal[] {
   const { stackParent, stackFrame, frameFunction, frameLine, sampleStack, sampleWeight } = profile;
-  const hidden = hiddenFunctions(profile, filter);
-  const weights = new Float64Array(stackParent.length);
-  let whole = 0;
-  for (const row of selectSamples(profile, filter)) {
-    whole += sampleWeight[row]!;
-    const stack = sampleStack[row]!;
-    if (stack >= 0) weights[stack]! += sampleWeight[row]!;
-  }
   const lines = new Map<number, LineTotal>();
-  const seen = new Map<number, number>(); // line -> the last stack that had it
-  weights.forEach((weight, leaf) => {
-    if (weight === 0) return;
+  for (let sample = 0; sample < profile.sampleCount; sample++) {
+    if (!includes(profile, filter, sample)) continue;
+    const leaf = sampleStack[sample]!;
+    // Frames that the filter hides belong to their caller.
     let isLeaf = true;
     for (let stack = leaf; stack >= 0; stack = stackParent[stack]!) {
       const frame = stackFrame[stack]!;
-      const id = frameFunction[frame]!;
-      if (isWanted[id]) {
+      if (frameFunction[frame] === wanted) {
         const line = frameLine[frame]!;
         const entry = lines.get(line) ?? { line, self: 0, total: 0 };
-        if (seen.get(line) !== leaf) entry.total += weight;
-        if (isLeaf) entry.self += weight;
-        seen.set(line, leaf);
+        entry.total += sampleWeight[sample]!;
+        if (isLeaf) entry.self += sampleWeight[sample]!;
         lines.set(line, entry);
+        break;
       }
-      if (!hidden[id]) isLeaf = false;
+      if (!filter.hidden.has(profile.functionKind[frameFunction[frame]!]!)) isLeaf = false;
     }
-  });
-  return { lines, whole };
+  }
+  return [...lines.values()].sort((a, b) => b.total - a.total || a.line - b.line);
 }
 
-export function onlyFunction(profile: Profile, id: number): Uint8Array {
-  const wanted = new Uint8Array(profile.functionCount);
-  wanted[id] = 1;
-  return wanted;
-}
-
-// All functions of a file.
-export function functionsOf(profile: Profile, file: string): Uint8Array {
-  return Uint8Array.from(profile.functionFile, (one) => (one === file ? 1 : 0));
+// The panel below the table: the lines of the selected function, nothing if none is known.
+export function showLines(profile: Profile, filter: Filter, tree: Tree, node: number): void {
+  const label = tree.label[node]!;
+  const isFunction = label >= 0 && label < profile.functionCount;
+  const known = isFunction
+    ? lineTotals(profile, filter, label).filter((entry) => entry.line > 0)
+    : [];
+  const panel = byId("lines");
+  panel.hidden = known.length === 0;
+  if (panel.hidden) return;
+  const whole = tree.total[0]!;
+  const share = (value: number): HTMLElement => {
+    const cell = make("td", { class: "share" }, percent(value, whole));
+    cell.style.setProperty("--share", `${(100 * value) / whole}%`);
+    return cell;
+  };
+  const { name, place } = describe(profile, label);
+  const rows = known
+    .slice(0, shownLines)
+    .map((entry) =>
+      make("tr", {}, share(entry.self), share(entry.total), make("td", {}, `line ${entry.line}`)),
+    );
+  byId("lines-title").textContent = `Lines of ${name}`;
+  byId("lines-title").title = place;
+  byId("line-rows").replaceChildren(...rows);
+  const hidden = known.length - shownLines;
+  byId("lines-note").textContent =
+    `shares of all samples${hidden > 0 ? `, and ${hidden} more lines` : ""}`;
 }

@@ -39,9 +39,3 @@ export function amount(value: number, unit: string): string {
   if (unit === "bytes") return scaled(value, sizes);
   return `${grouped(value)} ${unit}`;
 }
-
-// A time since the start, precise to `step` seconds.
-export function seconds(time: number, step: number): string {
-  const digits = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
-  return `${time.toFixed(digits)} s`;
-}

@@ -4,23 +4,16 @@
 
 import type { Profile } from "./data";
 import { describe } from "./labels";
-import { labelCount } from "./samples";
+import { labelCount } from "./tree";
 
 export interface Search {
   matches: Uint8Array | null; // by label; null: nothing is searched for
   isPlainText: boolean; // the text is not a regular expression
 }
 
-// "name (place)" of every label, made once.
-let texts: string[] | null = null;
-
 export function search(profile: Profile, text: string): Search {
   if (text === "") return { matches: null, isPlainText: false };
-  texts ??= Array.from({ length: labelCount(profile) }, (_, label) => {
-    const { name, place } = describe(profile, label);
-    return place === "" ? name : `${name}\n${place}`;
-  });
-  const flags = /[A-Z]/.test(text) ? "mu" : "imu";
+  const flags = /[A-Z]/.test(text) ? "u" : "iu";
   let pattern: RegExp;
   let isPlainText = false;
   try {
@@ -29,7 +22,12 @@ export function search(profile: Profile, text: string): Search {
     isPlainText = true;
     pattern = new RegExp(escaped(text), flags);
   }
-  const matches = Uint8Array.from(texts, (one) => (pattern.test(one) ? 1 : 0));
+  const matches = new Uint8Array(labelCount(profile));
+  for (let label = 0; label < matches.length; label++) {
+    const { name, place } = describe(profile, label);
+    matches[label] =
+      pattern.test(name) || (place !== "" && pattern.test(`${name} (${place})`)) ? 1 : 0;
+  }
   return { matches, isPlainText };
 }
 

@@ -2,75 +2,55 @@
 // The table of functions: self and total of what the graph is zoomed to.
 
 import { Kind, kindNames, type Profile } from "./data";
-import { ratio, verdictOf } from "./difference";
-import { byId, make, shareCell } from "./dom";
+import { byId, make } from "./dom";
 import { describe } from "./labels";
 import { grouped, percent } from "./numbers";
-import type { FunctionTotals } from "./totals";
+import type { FunctionTotals } from "./tree";
 
-type Column = "self" | "total" | "change" | "name";
+type Column = "self" | "total" | "name";
 
 const shownRows = 250;
 
 export class FunctionTable {
   private readonly body = byId<HTMLElement>("function-rows");
   private readonly note = byId<HTMLElement>("function-note");
-  private column: Column;
+  private column: Column = "self";
   private isAscending = false;
   private totals: FunctionTotals = {
     labels: [],
     self: new Float64Array(),
     total: new Float64Array(),
-    pair: null,
   };
   private whole = 0;
   private matches: Uint8Array | null = null;
-  private selected = -1;
 
   constructor(
     private readonly profile: Profile,
     onPick: (label: number) => void,
   ) {
-    this.column = profile.sides.length > 1 ? "change" : "self";
     for (const button of document.querySelectorAll<HTMLButtonElement>("#functions th button")) {
       button.addEventListener("click", () => this.sortBy(button.dataset["column"] as Column));
     }
-    const pick = (event: Event): void => {
+    this.body.addEventListener("click", (event) => {
       const row = (event.target as Element).closest("tr");
       if (row !== null) onPick(Number(row.dataset["label"]));
-    };
-    this.body.addEventListener("click", pick);
+    });
     this.body.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
       const row = (event.target as Element).closest("tr");
-      const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[
-        event.key
-      ];
-      if (next instanceof HTMLElement) next.focus();
-      else if (event.key === "Enter") pick(event);
-      else return;
-      event.preventDefault();
+      if (row !== null) onPick(Number(row.dataset["label"]));
     });
   }
 
-  show(totals: FunctionTotals, whole: number, matches: Uint8Array | null, selected: number): void {
-    Object.assign(this, { totals, whole, matches, selected });
+  show(totals: FunctionTotals, whole: number): void {
+    this.totals = totals;
+    this.whole = whole;
     this.render();
   }
 
-  // The rows as text with tabs between the cells, all of them.
-  get text(): string {
-    const rows = this.sorted().map((label) => {
-      const { name, place } = describe(this.profile, label);
-      return [...this.numbers(label), name, place].join("\t");
-    });
-    const heads = this.totals.pair ? ["self", "total", "change"] : ["self", "total"];
-    return [[...heads, "function", "place"].join("\t"), ...rows].join("\n") + "\n";
-  }
-
-  private numbers(label: number): string[] {
-    const { self, total, pair } = this.totals;
-    const shares = [percent(self[label]!, this.whole), percent(total[label]!, this.whole)];
-    return pair ? [...shares, ratio(pair.base[label]!, pair.head[label]!)] : shares;
+  setMatches(matches: Uint8Array | null): void {
+    this.matches = matches;
+    this.render();
   }
 
   private sortBy(column: Column): void {
@@ -80,16 +60,13 @@ export class FunctionTable {
   }
 
   private sorted(): number[] {
-    const { self, total, pair } = this.totals;
+    const { self, total } = this.totals;
     const names = this.profile.functionName;
     const byName = (a: number, b: number): number =>
       names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : a - b;
-    const moved = (label: number): number =>
-      pair ? Math.abs(pair.head[label]! - pair.base[label]!) : 0;
     const compare = {
       self: (a: number, b: number) => self[a]! - self[b]! || total[a]! - total[b]!,
       total: (a: number, b: number) => total[a]! - total[b]! || self[a]! - self[b]!,
-      change: (a: number, b: number) => moved(a) - moved(b) || total[a]! - total[b]!,
       name: byName,
     }[this.column];
     const sign = this.isAscending ? 1 : -1;
@@ -116,15 +93,16 @@ export class FunctionTable {
   private row(label: number): HTMLElement {
     const { name, place } = describe(this.profile, label);
     const kind = kindNames[this.profile.functionKind[label] as Kind];
-    const cells = [
-      shareCell(this.totals.self[label]!, this.whole),
-      shareCell(this.totals.total[label]!, this.whole),
-    ];
-    if (this.totals.pair) cells.push(this.changeCell(label));
-    const row = make(
+    const share = (value: number): HTMLElement => {
+      const cell = make("td", { class: "share" }, percent(value, this.whole));
+      cell.style.setProperty("--share", `${this.whole > 0 ? (100 * value) / this.whole : 0}%`);
+      return cell;
+    };
+    return make(
       "tr",
       { "data-label": String(label), tabindex: "0", title: `${name}\n${place}` },
-      ...cells,
+      share(this.totals.self[label]!),
+      share(this.totals.total[label]!),
       make(
         "td",
         {},
@@ -137,15 +115,5 @@ export class FunctionTable {
         ),
       ),
     );
-    if (label === this.selected) row.setAttribute("aria-current", "true");
-    return row;
-  }
-
-  private changeCell(label: number): HTMLTableCellElement {
-    const { base, head } = this.totals.pair!;
-    const text = ratio(base[label]!, head[label]!);
-    const verdict = verdictOf(this.profile, label)?.verdict ?? 0;
-    const style = verdict < 2 ? "unclear" : head[label]! > base[label]! ? "more" : "less";
-    return make("td", { class: `change ${style}` }, text);
   }
 }

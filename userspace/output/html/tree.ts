@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// A call tree as flat arrays.
+// The call tree of what the filters let through, as flat arrays.
 //
-//   Node 0 is "all"; below it, if asked for, one node per group; below those the functions, root
-//   first (or leaf first, in an inverted tree).
+//   Node 0 is "all"; below it, if asked for, one node per process or thread; below those the
+//   functions, root first.
+//   A label says what a node shows: [0, functions) a function, then the processes, then the threads.
 //   Parents have smaller numbers than their children; the children of a node are sorted by weight.
 
-import { allLabel, type Weighing } from "./samples";
+import { Kind, noStackFunction, type Profile } from "./data";
+
+export type Grouping = "none" | "process" | "thread";
+
+export interface Filter {
+  source: number;
+  process: number; // index; -1: all
+  thread: number; // index; -1: all
+  hidden: ReadonlySet<Kind>;
+  grouping: Grouping;
+}
 
 export interface Tree {
   size: number;
   depth: Uint16Array;
   parent: Int32Array;
-  label: Int32Array; // allLabel: node 0
+  label: Int32Array; // -1: node 0
   inlined: Uint8Array;
   self: Float64Array; // weight
   total: Float64Array;
-  pair: Pair | null;
   start: Float64Array; // left edge, in weight
   childrenAt: Uint32Array; // children of n: children[childrenAt[n] .. childrenAt[n + 1])
   children: Uint32Array;
@@ -23,28 +33,29 @@ export interface Tree {
   samples: number;
 }
 
-// Of two profiles: the weights of each, scaled. self and total of the tree are what boxes are drawn
-// by.
-export interface Pair {
-  weighing: Weighing;
-  selfBase: Float64Array;
-  selfHead: Float64Array;
-  base: Float64Array;
-  head: Float64Array;
+export function processLabel(profile: Profile, process: number): number {
+  return profile.functionCount + process;
 }
 
+export function threadLabel(profile: Profile, thread: number): number {
+  return profile.functionCount + profile.processes.length + thread;
+}
+
+export function labelCount(profile: Profile): number {
+  return profile.functionCount + profile.processes.length + profile.threads.length;
+}
+
+export const allLabel = -1;
 const maxDepth = 65535;
 
 // Grows nodes and finds the child of a node by what it shows: open addressing over two integer
 // columns.
-export class Builder {
+class Builder {
   parent: number[] = [-1];
   label: number[] = [allLabel];
   inlined: number[] = [0];
   depth: number[] = [0];
-  self: number[] = [0]; // of the base, or of the only profile
-  selfHead: number[] = [0];
-  samples = 0;
+  self: number[] = [0];
   private slots = new Int32Array(1 << 12).fill(-1);
 
   child(parent: number, label: number, inlined: number): number {
@@ -66,16 +77,9 @@ export class Builder {
     this.inlined.push(inlined);
     this.depth.push(Math.min(this.depth[parent]! + 1, maxDepth));
     this.self.push(0);
-    this.selfHead.push(0);
     this.slots[slot] = node;
     if (this.parent.length * 2 > this.slots.length) this.grow();
     return node;
-  }
-
-  // The nearest node at or above `node` with this label, below `top`; -1 if there is none.
-  ancestor(node: number, label: number, top: number): number {
-    for (let at = node; at > top; at = this.parent[at]!) if (this.label[at] === label) return at;
-    return -1;
   }
 
   private slot(parent: number, label: number, inlined: number): number {
@@ -94,17 +98,81 @@ export class Builder {
   }
 }
 
-// weighing: null if there is only one profile.
-export function finish(builder: Builder, weighing: Weighing | null): Tree {
+// Whether a sample passes the filter. Hidden kinds take frames away, never samples.
+export function includes(profile: Profile, filter: Filter, sample: number): boolean {
+  if (profile.sampleSource[sample] !== filter.source) return false;
+  const thread = profile.sampleThread[sample]!;
+  if (filter.thread >= 0 && thread !== filter.thread) return false;
+  return filter.process < 0 || (thread >= 0 && profile.threads[thread]!.process === filter.process);
+}
+
+export function buildTree(profile: Profile, filter: Filter): Tree {
+  const builder = new Builder();
+  const { sampleThread, sampleStack, stackParent, stackFrame } = profile;
+  const included: number[] = [];
+  for (let sample = 0; sample < profile.sampleCount; sample++) {
+    if (includes(profile, filter, sample)) included.push(sample);
+  }
+
+  const groupOf = (sample: number): number => {
+    const thread = sampleThread[sample]!;
+    if (filter.grouping === "none" || thread < 0) return 0;
+    if (filter.grouping === "thread") return builder.child(0, threadLabel(profile, thread), 0);
+    const process = profile.threads[thread]!.process;
+    return process < 0 ? 0 : builder.child(0, processLabel(profile, process), 0);
+  };
+  const groups = new Map<number, number[]>();
+  for (const sample of included) {
+    const group = groupOf(sample);
+    const members = groups.get(group);
+    if (members) members.push(sample);
+    else groups.set(group, [sample]);
+  }
+
+  // Stacks share their root side: what a stack became is remembered for its group.
+  const nodeOfStack = new Int32Array(stackParent.length);
+  const groupOfStack = new Int32Array(stackParent.length).fill(-1);
+  const pending: number[] = [];
+  let samples = 0;
+  for (const [group, members] of groups) {
+    for (const sample of members) {
+      let node = group;
+      let stack = sampleStack[sample]!;
+      if (stack < 0) node = builder.child(group, noStackFunction(profile), 0);
+      for (; stack >= 0; stack = stackParent[stack]!) {
+        if (groupOfStack[stack] === group) {
+          node = nodeOfStack[stack]!;
+          break;
+        }
+        pending.push(stack);
+      }
+      while (pending.length > 0) {
+        const next = pending.pop()!;
+        const frame = stackFrame[next]!;
+        const label = profile.frameFunction[frame]!;
+        if (!filter.hidden.has(profile.functionKind[label]!)) {
+          node = builder.child(node, label, profile.frameInlined[frame]!);
+        }
+        groupOfStack[next] = group;
+        nodeOfStack[next] = node;
+      }
+      builder.self[node]! += profile.sampleWeight[sample]!;
+      samples += profile.sampleTicks[sample]!;
+    }
+  }
+  return finish(builder, samples);
+}
+
+function finish(builder: Builder, samples: number): Tree {
   const size = builder.parent.length;
   const parent = Int32Array.from(builder.parent);
-  const pair = weighing === null ? null : makePair(builder, parent, weighing);
-  const self = pair === null ? Float64Array.from(builder.self) : drawn(pair, "self");
-  const total = pair === null ? totals(self, parent) : drawn(pair, "total");
+  const self = Float64Array.from(builder.self);
+  const total = Float64Array.from(self);
   const depth = Uint16Array.from(builder.depth);
   const childrenAt = new Uint32Array(size + 1);
   let height = 1;
   for (let node = size - 1; node > 0; node--) {
+    total[parent[node]!]! += total[node]!;
     childrenAt[parent[node]! + 1]!++;
     height = Math.max(height, depth[node]! + 1);
   }
@@ -115,13 +183,10 @@ export function finish(builder: Builder, weighing: Weighing | null): Tree {
 
   const start = new Float64Array(size);
   for (let node = 0; node < size; node++) {
-    const from = childrenAt[node]!;
-    const to = childrenAt[node + 1]!;
-    if (to - from > 1)
-      children.subarray(from, to).sort((a, b) => total[b]! - total[a]! || a - b);
+    const list = children.subarray(childrenAt[node]!, childrenAt[node + 1]!);
+    if (list.length > 1) list.sort((a, b) => total[b]! - total[a]! || a - b);
     let edge = start[node]!;
-    for (let at = from; at < to; at++) {
-      const child = children[at]!;
+    for (const child of list) {
       start[child] = edge;
       edge += total[child]!;
     }
@@ -134,50 +199,12 @@ export function finish(builder: Builder, weighing: Weighing | null): Tree {
     inlined: Uint8Array.from(builder.inlined),
     self,
     total,
-    pair,
     start,
     childrenAt,
     children,
     height,
-    samples: builder.samples,
+    samples,
   };
-}
-
-function totals(self: Float64Array, parent: Int32Array): Float64Array {
-  const total = self.slice();
-  for (let node = total.length - 1; node > 0; node--) total[parent[node]!]! += total[node]!;
-  return total;
-}
-
-function makePair(builder: Builder, parent: Int32Array, weighing: Weighing): Pair {
-  const selfBase = Float64Array.from(builder.self);
-  const selfHead = Float64Array.from(builder.selfHead);
-  return {
-    weighing,
-    selfBase,
-    selfHead,
-    base: totals(selfBase, parent),
-    head: totals(selfHead, parent),
-  };
-}
-
-function drawn(pair: Pair, what: "self" | "total"): Float64Array {
-  const base = what === "self" ? pair.selfBase : pair.base;
-  const head = what === "self" ? pair.selfHead : pair.head;
-  if (pair.weighing === "base") return base;
-  if (pair.weighing === "head") return head;
-  return base.map((value, node) => (value + head[node]!) / 2);
-}
-
-export function childrenOf(tree: Tree, node: number): Uint32Array {
-  return tree.children.subarray(tree.childrenAt[node]!, tree.childrenAt[node + 1]!);
-}
-
-// From node 0 to `node`.
-export function pathTo(tree: Tree, node: number): number[] {
-  const path: number[] = [];
-  for (let at = node; at >= 0; at = tree.parent[at]!) path.unshift(at);
-  return path;
 }
 
 // Calls enter(node) and leave(node) in depth-first order below and including `top`. If enter says
@@ -207,4 +234,55 @@ export function walk(
       leave(node);
     }
   }
+}
+
+export interface FunctionTotals {
+  labels: number[]; // functions with a total
+  self: Float64Array; // by function
+  total: Float64Array; // a recursive function counts once per sample
+}
+
+export function functionTotals(profile: Profile, tree: Tree, top: number): FunctionTotals {
+  const self = new Float64Array(profile.functionCount);
+  const total = new Float64Array(profile.functionCount);
+  const onPath = new Uint32Array(profile.functionCount);
+  const labels: number[] = [];
+  walk(
+    tree,
+    top,
+    (node) => {
+      const label = tree.label[node]!;
+      if (label < 0 || label >= profile.functionCount) return true;
+      if (total[label] === 0) labels.push(label);
+      if (onPath[label]!++ === 0) total[label]! += tree.total[node]!;
+      self[label]! += tree.self[node]!;
+      return true;
+    },
+    (node) => {
+      const label = tree.label[node]!;
+      if (label >= 0 && label < profile.functionCount) onPath[label]!--;
+    },
+  );
+  return {
+    labels: labels.filter((label) => profile.functionKind[label] !== Kind.Marker),
+    self,
+    total,
+  };
+}
+
+// Weight of the samples that have a matching label anywhere in their stack at or below `top`.
+export function matchedWeight(tree: Tree, top: number, matches: Uint8Array): number {
+  let sum = 0;
+  walk(
+    tree,
+    top,
+    (node) => {
+      const label = tree.label[node]!;
+      if (label < 0 || !matches[label]) return true;
+      sum += tree.total[node]!;
+      return false;
+    },
+    () => {},
+  );
+  return sum;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/sink.h"
+#include "output/sink.h"
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
-namespace pyebpf {
+namespace pyebpf::output {
 
 FdSink::FdSink(int fd, std::string name) : fd_(fd), name_(std::move(name)) {
     buffer_.reserve(kBufferBytes);
@@ -46,4 +46,4 @@ Result<void> FdSink::finish() {
     return {};
 }
 
-}  // namespace pyebpf
+}  // namespace pyebpf::output

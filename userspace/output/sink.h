@@ -13,7 +13,7 @@
 
 #include "base/result.h"
 
-namespace pyebpf {
+namespace pyebpf::output {
 
 class Sink {
   public:
@@ -61,4 +61,4 @@ class StringSink final : public Sink {
     std::string text_;
 };
 
-}  // namespace pyebpf
+}  // namespace pyebpf::output
