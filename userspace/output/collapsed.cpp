@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "output/names.h"
+#include "output/rooted_stacks.h"
 #include "output/ticks.h"
+#include "output/units.h"
 
 namespace pyebpf::output {
 
@@ -20,25 +22,13 @@ namespace {
 using profile::Frame;
 using profile::FrameId;
 using profile::FrameKind;
-using profile::Process;
-using profile::ProcessId;
 using profile::Profile;
 using profile::StackId;
 using profile::StringId;
-using profile::Thread;
-using profile::ThreadId;
 
 // A name inside a frame: ';' separates frames.
 std::string folded_name(std::string_view name) {
-    std::string text;
-    for (const char c : name_text(name)) {
-        if (c == ';') {
-            text += "\\x3b";
-        } else {
-            text += c;
-        }
-    }
-    return text;
+    return name_text(name, ";");
 }
 
 // flamegraph.pl takes a trailing "_[k]", "_[i]" or "_[j]" as the kind of the frame: a name may not
@@ -62,9 +52,10 @@ std::string location_text(const Profile& profile, const Frame& frame,
     return line == 0 ? file : fmt::format("{}:{}", file, line);
 }
 
-std::string frame_text(const Profile& profile, const Frame& frame, const FormatOptions& options) {
-    const std::string_view function = profile.text(frame.function);
-    std::string text = function.empty() ? "[unknown]" : folded_name(function);
+std::string frame_text(const Profile& profile, const RootedStacks& stacks, FrameId id,
+                       const FormatOptions& options) {
+    const Frame frame = stacks.frame(id);
+    std::string text = folded_name(stacks.name(id));
     if (frame.kind == FrameKind::kMarker) return without_kind_suffix(std::move(text));
     const std::string location = location_text(profile, frame, options);
     if (!location.empty()) text += fmt::format(" ({})", location);
@@ -72,12 +63,6 @@ std::string frame_text(const Profile& profile, const Frame& frame, const FormatO
     if (frame.kind == FrameKind::kKernel) return text + "_[k]";
     if (frame.inlined) return text + "_[i]";
     return text;
-}
-
-std::string process_text(const Profile& profile, ProcessId id) {
-    if (id.value >= profile.processes.size()) return "[unknown process]";
-    const Process& process = profile.processes[id.value];
-    return fmt::format("{} (pid {})", folded_name(profile.text(process.name)), process.pid);
 }
 
 // Stacks merged by the text of their frames: what differs only by something that is not shown is
@@ -133,77 +118,27 @@ class TextTree {
     std::vector<NodeData> nodes_{1};
 };
 
-// Maps samples to nodes of a TextTree; remembers what it mapped, as stacks share their root side.
-class Folder {
-  public:
-    Folder(const Profile& profile, const FormatOptions& options)
-        : profile_(profile), options_(options), frame_texts_(profile.frames.size()) {}
-
-    void add(const profile::Sample& sample) {
-        const TextTree::Node root = root_of(sample.thread);
-        tree_.add(node_of(root, sample.stack), ticks(profile_, sample));
-    }
-    void write(Sink& sink) const { tree_.write(sink); }
-
-  private:
-    TextTree::Node root_of(ThreadId id) {
-        if (!options_.per_process && !options_.per_thread) return TextTree::kRoot;
-        const auto [entry, is_new] = root_of_thread_.try_emplace(id, TextTree::kRoot);
-        if (!is_new) return entry->second;
-        const bool is_known = id.value < profile_.threads.size();
-        const Thread thread = is_known ? profile_.threads[id.value] : Thread{};
-        TextTree::Node node = TextTree::kRoot;
-        if (options_.per_process)
-            node = tree_.child(node, tree_.intern(process_text(profile_, thread.process)));
-        if (options_.per_thread) {
-            const std::string text =
-                is_known ? fmt::format("{} (tid {})", folded_name(profile_.text(thread.name)),
-                                       thread.tid)
-                         : "[unknown thread]";
-            node = tree_.child(node, tree_.intern(text));
-        }
-        return entry->second = node;
-    }
-
-    TextTree::Node node_of(TextTree::Node root, StackId stack) {
-        if (!stack.valid()) return tree_.child(root, tree_.intern("[no stack]"));
-        auto& known = nodes_of_root_[root];
-        pending_.clear();
-        TextTree::Node node = root;
-        for (StackId id = stack; id.valid(); id = profile_.stacks[id].parent) {
-            if (const auto found = known.find(id); found != known.end()) {
-                node = found->second;
-                break;
-            }
-            pending_.push_back(id);
-        }
-        for (size_t i = pending_.size(); i-- > 0;) {
-            node = tree_.child(node, text_of(profile_.stacks[pending_[i]].frame));
-            known.emplace(pending_[i], node);
-        }
-        return node;
-    }
-
-    StringId text_of(FrameId id) {
-        StringId& text = frame_texts_[id.value];
-        if (!text.valid()) text = tree_.intern(frame_text(profile_, profile_.frame(id), options_));
-        return text;
-    }
-
-    const Profile& profile_;
-    const FormatOptions& options_;
-    TextTree tree_;
-    std::vector<StringId> frame_texts_;
-    std::map<ThreadId, TextTree::Node> root_of_thread_;
-    std::map<TextTree::Node, tsl::robin_map<StackId, TextTree::Node, std::hash<StackId>>>
-        nodes_of_root_;
-    std::vector<StackId> pending_;
-};
-
 Result<void> write_collapsed(const Profile& profile, const FormatOptions& options, Sink& sink) {
-    Folder folder(profile, options);
-    for (const profile::Sample& sample : profile.samples) folder.add(sample);
-    folder.write(sink);
+    const Units units(profile);
+    RootedStacks stacks(profile, options, units, RootedStacks::UnitRoots::kIfSeveral);
+    std::vector<double> ticks_of_stack;
+    for (const profile::Sample& sample : profile.samples) {
+        const StackId stack = stacks.of(sample);
+        if (stack.value >= ticks_of_stack.size()) ticks_of_stack.resize(stacks.size());
+        ticks_of_stack[stack.value] += ticks(profile, sample);
+    }
+
+    TextTree tree;
+    std::vector<StringId> frame_texts(stacks.frame_count());
+    std::vector<TextTree::Node> nodes(stacks.size());
+    for (uint32_t i = 0; i < nodes.size(); i++) {  // parents first
+        const auto& [parent, frame] = stacks[StackId{i}];
+        StringId& text = frame_texts[frame.value];
+        if (!text.valid()) text = tree.intern(frame_text(profile, stacks, frame, options));
+        nodes[i] = tree.child(parent.valid() ? nodes[parent.value] : TextTree::kRoot, text);
+        if (i < ticks_of_stack.size()) tree.add(nodes[i], ticks_of_stack[i]);
+    }
+    tree.write(sink);
     return {};
 }
 

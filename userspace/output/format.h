@@ -18,8 +18,9 @@ namespace pyebpf::output {
 
 // What the user may choose about an output; a format ignores what it cannot express.
 struct FormatOptions {
-    bool per_process = false;    // processes as root frames
-    bool per_thread = false;     // threads as frames below the processes, or as roots
+    bool per_container = false;  // containers as root frames
+    bool per_process = false;    // processes as frames below the containers, or as roots
+    bool per_thread = false;     // threads as frames below those, or as roots
     bool current_lines = false;  // the line that ran, not the first line of its function
 };
 

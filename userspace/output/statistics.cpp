@@ -14,28 +14,11 @@ namespace {
 
 using nlohmann::ordered_json;
 using profile::Frame;
-using profile::FrameKind;
 using profile::Profile;
 
 constexpr int kVersion =
     1;  // grows when a key changes its meaning or goes; new keys may come at any time
 constexpr size_t kTopFunctions = 50;
-
-std::string_view kind_name(FrameKind kind) {
-    switch (kind) {
-        case FrameKind::kPython:
-            return "python";
-        case FrameKind::kNative:
-            return "native";
-        case FrameKind::kInterpreter:
-            return "interpreter";
-        case FrameKind::kKernel:
-            return "kernel";
-        case FrameKind::kMarker:
-            return "marker";
-    }
-    return "unknown";
-}
 
 ordered_json sources_json(const Profile& profile) {
     std::vector<uint64_t> samples(profile.sources.size());
