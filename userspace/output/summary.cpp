@@ -9,82 +9,20 @@
 #include <string_view>
 #include <vector>
 
+#include "base/escape.h"
 #include "output/columns.h"
+#include "output/function_text.h"
 #include "output/function_totals.h"
-#include "output/names.h"
 
 namespace pyebpf::output {
 
 namespace {
 
-using profile::Frame;
 using profile::FrameKind;
 using profile::Profile;
 
-// Select Graphic Rendition of ECMA-48; nothing if colors are off.
-class Style {
-  public:
-    explicit Style(bool color) : color_(color) {}
-    [[nodiscard]] std::string bold(std::string_view text) const { return wrap("1", text); }
-    [[nodiscard]] std::string dim(std::string_view text) const { return wrap("2", text); }
-    [[nodiscard]] std::string warning(std::string_view text) const { return wrap("33", text); }
-    [[nodiscard]] std::string python(std::string_view text) const { return wrap("33", text); }
-    [[nodiscard]] std::string kernel(std::string_view text) const { return wrap("35", text); }
-    [[nodiscard]] std::string native(std::string_view text) const { return wrap("34", text); }
-
-  private:
-    [[nodiscard]] std::string wrap(std::string_view code, std::string_view text) const {
-        return color_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-    }
-    bool color_;
-};
-
-std::string grouped(uint64_t value) {
-    std::string digits = std::to_string(value);
-    for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
-    return digits;
-}
-
 std::string count_of(uint64_t count, std::string_view one, std::string_view many) {
     return fmt::format("{} {}", grouped(count), count == 1 ? one : many);
-}
-
-// "function" and "(file:line)" or "(module)", together within `width`: the directory goes first,
-// then the middle of the name.
-std::string function_text(const Profile& profile, const Frame& function, size_t width,
-                          const Style& style) {
-    std::string name = name_text(profile.text(function.function));
-    if (name.empty()) name = "[unknown]";
-    const bool has_file = function.file.value != 0;
-    const std::string where = name_text(profile.text(has_file ? function.file : function.module));
-    const std::string line =
-        has_file && function.first_line != 0 ? fmt::format(":{}", function.first_line) : "";
-    std::string place = where.empty() ? "" : fmt::format("({}{})", where, line);
-    if (!place.empty() && columns(name) + 1 + columns(place) > width) {
-        const size_t slash = where.rfind('/');
-        if (slash != std::string::npos)
-            place = fmt::format("({}{})", where.substr(slash + 1), line);
-    }
-    if (!place.empty() && columns(name) + 1 + columns(place) > width) {
-        place = shortened(place, std::max(width / 3, width - std::min(width, columns(name) + 1)));
-    }
-    const size_t taken = place.empty() ? 0 : columns(place) + 1;
-    name = shortened(name, width - std::min(width, taken));
-    const auto color_name = [&]() {
-        switch (function.kind) {
-            case FrameKind::kPython:
-                return style.python(name);
-            case FrameKind::kKernel:
-                return style.kernel(name);
-            case FrameKind::kNative:
-                return style.native(name);
-            case FrameKind::kInterpreter:
-            case FrameKind::kMarker:
-                return name;
-        }
-        return name;
-    };
-    return place.empty() ? color_name() : color_name() + " " + style.dim(place);
 }
 
 std::string percent(double part, double whole) {
