@@ -20,6 +20,10 @@ class Command {
 };
 
 std::unique_ptr<Command> make_record_command();
+std::unique_ptr<Command> make_report_command();
+std::unique_ptr<Command> make_convert_command();
+std::unique_ptr<Command> make_view_command();
 std::unique_ptr<Command> make_doctor_command();
+std::unique_ptr<Command> make_completion_command();
 
 }  // namespace pyebpf::app

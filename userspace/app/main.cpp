@@ -27,7 +27,11 @@ int main(int argc, char** argv) {
 
     std::vector<std::unique_ptr<app::Command>> commands;
     commands.push_back(app::make_record_command());
+    commands.push_back(app::make_report_command());
+    commands.push_back(app::make_convert_command());
+    commands.push_back(app::make_view_command());
     commands.push_back(app::make_doctor_command());
+    commands.push_back(app::make_completion_command());
     std::vector<CLI::App*> subcommands;
     for (const auto& command : commands) subcommands.push_back(command->add_to(cli));
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "app/command.h"
+#include "app/format_options.h"
 #include "app/status_line.h"
 #include "base/log.h"
 #include "base/unnamed_file.h"
@@ -142,11 +143,6 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
                      "File to write, - for stdout; the format follows from its extension")
         ->type_name("FILE")
         ->default_str(kDefaultOutput);
-    std::string formats;
-    for (const output::Format* format : output::formats())
-        formats += fmt::format("{}{}", formats.empty() ? "" : ", ", format->name);
-    record->add_option("--format", format_, "Format instead of the extension's: " + formats)
-        ->type_name("NAME");
     record->add_option("--stats", statistics_, "Also write all statistics as JSON")
         ->type_name("FILE");
     record->add_flag("--kernel,!--no-kernel", kernel_, "Kernel frames (default: yes)");
@@ -156,10 +152,7 @@ CLI::App* RecordCommand::add_to(CLI::App& app) {
         ->type_name("WHICH")
         ->capture_default_str();
     record->add_flag("--no-native", no_native_, "As --native=none");
-    record->add_flag("--per-process", format_options_.per_process, "Processes as root frames");
-    record->add_flag("--per-thread", format_options_.per_thread, "Threads as root frames");
-    record->add_flag("--lines", format_options_.current_lines,
-                     "Show the line that ran, not the first line of the function");
+    add_format_options(*record, format_, format_options_);
     record->add_flag("--embed-source", embed_source_,
                      "Take the source files of Python functions along");
     record->add_flag("--accept-kernel-hazard", accept_kernel_hazard_,
