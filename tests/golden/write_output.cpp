@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // write_output CASE [FILE]: writes one output of a synthetic profile to stdout, or to FILE.
-// The cases with html in their names are for the browser tests, the others have expected/CASE.txt.
+// The cases with html in their names are for the browser tests, `recording` is for those of commands; the others have
+// expected/CASE.txt.
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 #include "output/summary.h"
 #include "page_profiles.h"
 #include "page_reader.h"
+#include "report_cases.h"
 #include "synthetic_profile.h"
 
 namespace {
@@ -75,6 +77,7 @@ std::map<std::string, Case> cases() {
              sink.write(page_text(test::read_page_data(bytes.text())));
              return {};
          }},
+        {"recording", format_case("pyebpf", {}, test::small_profile)},
         {"html", format_case("html", {}, test::small_profile)},
         {"large_html", format_case("html", {}, [] { return test::large_profile(kLargeNodes); })},
         {"hostile_html", format_case("html", {}, test::hostile_profile)},
@@ -119,7 +122,8 @@ int report(const Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto all = cases();
+    auto all = cases();
+    all.merge(report::test::report_cases());
     const auto found = argc >= 2 ? all.find(argv[1]) : all.end();
     if (found == all.end()) {
         std::fprintf(stderr, "usage: write_output CASE [FILE]; cases:");

@@ -83,7 +83,7 @@ Words names_of(const CompletedOption& option) {
 }
 
 // Within single quotes of all three shells; our own texts have no backslashes.
-std::string quoted(std::string_view text) {
+std::string shell_quoted(std::string_view text) {
     std::string result = "'";
     for (const char c : text) {
         if (c == '\'') {
@@ -157,7 +157,7 @@ std::string zsh_script(const std::vector<CompletedCommand>& commands) {
     std::string described;
     std::string cases;
     for (const CompletedCommand& command : commands) {
-        described += "        " + quoted(zsh_help(command.name) + ":" + command.help) + "\n";
+        described += "        " + shell_quoted(zsh_help(command.name) + ":" + command.help) + "\n";
         cases += fmt::format("        {}) _arguments", command.name);
         for (const CompletedOption& option : command.options) {
             std::string value;
@@ -167,7 +167,7 @@ std::string zsh_script(const std::vector<CompletedCommand>& commands) {
             }
             for (const std::string& name : names_of(option))
                 cases += " \\\n            " +
-                         quoted(fmt::format("{}[{}]{}", name, zsh_help(option.help), value));
+                         shell_quoted(fmt::format("{}[{}]{}", name, zsh_help(option.help), value));
         }
         cases += " \\\n            '*: :_files' ;;\n";
     }
@@ -197,7 +197,7 @@ std::string fish_script(const std::vector<CompletedCommand>& commands) {
     for (const CompletedCommand& command : commands) {
         text += fmt::format(
             "complete -c pyebpf -n 'not __fish_seen_subcommand_from {}' -f -a {} -d {}\n", all,
-            command.name, quoted(command.help));
+            command.name, shell_quoted(command.help));
         for (const CompletedOption& option : command.options) {
             text += fmt::format("complete -c pyebpf -n '__fish_seen_subcommand_from {}'",
                                 command.name);
@@ -206,7 +206,7 @@ std::string fish_script(const std::vector<CompletedCommand>& commands) {
             if (option.takes_value) text += option.takes_file ? " -r -F" : " -x";
             if (!option.values.empty())
                 text += fmt::format(" -a '{}'", fmt::join(option.values, " "));
-            text += " -d " + quoted(option.help) + "\n";
+            text += " -d " + shell_quoted(option.help) + "\n";
         }
     }
     return text;

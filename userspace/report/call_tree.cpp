@@ -282,9 +282,9 @@ std::string CallTree::text(const ViewOptions& view) const {
                                 : std::string(1 + AmountText::kColumns, ' ');
         }
         numbers += "  ";
-        const std::string lead = fitted(line.lead, width / 3);
-        const size_t left =
-            width - std::min(width, output::columns(numbers) + output::columns(lead));
+        const size_t room = width - std::min(width, output::columns(numbers));
+        const std::string lead = fitted(line.lead, room / 2);
+        const size_t left = room - output::columns(lead);
         text += numbers + style.dim(lead);
         if (line.smaller > 0) {
             text += style.dim(output::shortened(

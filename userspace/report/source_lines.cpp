@@ -51,23 +51,36 @@ size_t indentation(const std::string& line) {
     return std::min(line.find_first_not_of(' '), line.size());
 }
 
-// The last line of the Python block that begins at `first`: up to the next line that is indented no
-// deeper. Decorators and a signature of several lines belong to it.
+// How many more brackets a line opens than it closes; those in texts and comments count too, which
+// does no more harm than to show a line too many.
+int open_brackets(std::string_view line) {
+    int open = 0;
+    for (const char c : line) {
+        if (c == '(' || c == '[' || c == '{') ++open;
+        if (c == ')' || c == ']' || c == '}') --open;
+    }
+    return open;
+}
+
+// The last line of the Python block that begins at `first` with its decorators or its signature,
+// which may have several lines: up to the next line that is indented no deeper.
 uint32_t end_of_block(const std::vector<std::string>& lines, uint32_t first) {
     if (first == 0 || first > lines.size()) return first;
     const size_t outer = indentation(lines[first - 1]);
     uint32_t last = first;
-    bool in_body = false;
-    for (uint32_t number = first + 1; number <= lines.size(); ++number) {
-        const std::string& line = lines[number - 1];
-        const size_t indent = indentation(line);
+    int open = 0;
+    bool in_head = true;
+    for (uint32_t number = first; number <= lines.size(); ++number) {
+        const std::string_view line = lines[number - 1];
+        const size_t indent = indentation(lines[number - 1]);
         if (indent == line.size()) continue;  // blank
-        const bool is_head = !in_body && (line.compare(indent, 1, "@") == 0 ||
-                                          line.compare(indent, 4, "def ") == 0 ||
-                                          line.compare(indent, 6, "async ") == 0 ||
-                                          line.compare(indent, 1, ")") == 0);
-        if (indent <= outer && !is_head) break;
-        in_body = in_body || indent > outer;
+        if (in_head) {
+            const bool is_decorator = open == 0 && line.substr(indent).starts_with('@');
+            open += open_brackets(line);
+            in_head = open > 0 || is_decorator;
+        } else if (indent <= outer) {
+            break;
+        }
         last = number;
     }
     return last;
@@ -103,7 +116,7 @@ Selection select(const Profile& profile, IsPicked is_picked) {
 std::vector<uint32_t> lines_to_show(const SourceLines::File& file, const Selection& selection) {
     std::set<uint32_t> shown;
     const auto count = static_cast<uint32_t>(file.lines.size());
-    const uint32_t context = count == 0 ? 0 : kContextLines;
+    const uint32_t context = count == 0 || selection.picks_functions ? 0 : kContextLines;
     for (const auto& [line, amount] : file.amounts) {
         const uint32_t last = count == 0 ? line : std::max(line, std::min(line + context, count));
         for (uint32_t i = line - std::min(line - 1, context); i <= last; ++i) shown.insert(i);

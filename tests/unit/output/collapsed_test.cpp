@@ -81,7 +81,8 @@ TEST(Collapsed, CountIsWeightInTicksOfItsSource) {
     b.profile().samples.back().source = 1;
     b.profile().samples.back().weight = 7;
     EXPECT_EQ(collapsed(b.take()),
-              "faulting (a.py:3) 7\nshort (a.py:2) 1\nthree_missed_ticks (a.py:1) 4\n");
+              "[cpu-clock];short (a.py:2) 1\n[cpu-clock];three_missed_ticks (a.py:1) 4\n"
+              "[faults];faulting (a.py:3) 7\n");
 }
 
 TEST(Collapsed, NamesCannotPretendToBeKernelFrames) {

@@ -14,6 +14,8 @@
 #include "output/page.h"
 #include "output/page_data.h"
 #include "output/summary.h"
+#include "report/call_tree.h"
+#include "report/flat.h"
 #include "page_reader.h"
 #include "synthetic_profile.h"
 
@@ -38,6 +40,7 @@ std::vector<Output> all_outputs() {
     std::vector<Output> outputs;
     for (const Format* format : formats()) {
         if (format->check != nullptr && !format->check()) continue;
+        if (format->name == "pyebpf") continue;  // nobody reads it but us, who escape what we show
         outputs.push_back({std::string(format->name), [format](const profile::Profile& profile) {
                                return written_by(*format, profile);
                            }});
@@ -54,6 +57,15 @@ std::vector<Output> all_outputs() {
                            StringSink sink;
                            write_page_data(profile, {}, sink);
                            return test::read_page_data(sink.text()).dump();
+                       }});
+    const report::ViewOptions view{.width = 5000};
+    outputs.push_back({"report_tree", [view](const profile::Profile& profile) {
+                           const report::StackAmounts amounts(profile, {.per_thread = true});
+                           return report::CallTree::make(amounts, {})->text(view);
+                       }});
+    outputs.push_back({"report_flat", [view](const profile::Profile& profile) {
+                           const report::StackAmounts amounts(profile, {});
+                           return report::FlatTable(amounts, {.top = 0}).text(view);
                        }});
     return outputs;
 }

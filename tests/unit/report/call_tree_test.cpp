@@ -146,7 +146,7 @@ TEST(CallTree, ProcessesAreRoots) {
     const StackAmounts amounts(profile, {.per_process = true});
     const auto tree = CallTree::make(amounts, {});
     ASSERT_TRUE(tree);
-    EXPECT_THAT(names_of(tree->text({})), HasSubstr("├ train.py (pid 4410)\n"));
+    EXPECT_THAT(names_of(tree->text({})), HasSubstr("└ train.py (pid 4410)\n"));
 }
 
 TEST(CallTree, NoLineExceedsTheWidth) {

@@ -63,9 +63,7 @@ TEST(SourceLines, AFunctionIsShownWhole) {
               "                           6  ):\n"
               "                           7      if x:\n"
               "                           8\n"
-              "   20.2 ms   101.0 ms      9          return inner(x)\n"
-              "                          10\n"
-              "                          11  def inner(x):\n");
+              "   20.2 ms   101.0 ms      9          return inner(x)\n");
 }
 
 TEST(SourceLines, AFileIsShownAroundWhatRan) {
