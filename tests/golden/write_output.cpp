@@ -114,7 +114,7 @@ std::map<std::string, Case> cases() {
     };
 }
 
-int report(const Error& error) {
+int fail_with(const Error& error) {
     std::fprintf(stderr, "write_output: %s\n%s\n", error.message.c_str(), error.hint.c_str());
     return error.exit_code;
 }
@@ -132,8 +132,8 @@ int main(int argc, char** argv) {
         return kExitUsage;
     }
     auto file = OutputFile::open(argc >= 3 ? argv[2] : "-");
-    if (!file) return report(file.error());
-    if (auto written = found->second(file->sink()); !written) return report(written.error());
-    if (auto committed = file->commit(); !committed) return report(committed.error());
+    if (!file) return fail_with(file.error());
+    if (auto written = found->second(file->sink()); !written) return fail_with(written.error());
+    if (auto committed = file->commit(); !committed) return fail_with(committed.error());
     return kExitOk;
 }
