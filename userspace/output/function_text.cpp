@@ -40,7 +40,9 @@ std::string function_text(const Profile& profile, const Frame& function, size_t 
             place = fmt::format("({}{})", where.substr(slash + 1), line);
     }
     if (!place.empty() && columns(name) + 1 + columns(place) > width) {
-        place = shortened(place, std::max(width / 3, width - std::min(width, columns(name) + 1)));
+        const size_t room = std::max(width / 3, width - std::min(width, columns(name) + 1));
+        constexpr size_t kTelling = 8;  // less of a place says nothing
+        place = room < kTelling ? "" : shortened(place, room);
     }
     const size_t taken = place.empty() ? 0 : columns(place) + 1;
     name = shortened(name, width - std::min(width, taken));

@@ -26,7 +26,7 @@ using profile::Profile;
 using profile::StackId;
 
 // What a label of a stack or a frame is for the folding.
-enum class Role : uint8_t { kLabel, kApplication, kLibrary };
+enum class Role : uint8_t { kLabel, kApplication, kLibrary, kInterpreter };
 
 }  // namespace
 
@@ -37,9 +37,10 @@ struct CallTree::Builder {
         tree.nodes_.push_back({});
         const Profile& profile = amounts.profile();
         for (const Frame& function : tree.functions_.functions) {
-            roles.push_back(function.kind == FrameKind::kMarker   ? Role::kLabel
-                            : is_library_code(profile, function) ? Role::kLibrary
-                                                                 : Role::kApplication);
+            roles.push_back(function.kind == FrameKind::kMarker        ? Role::kLabel
+                            : function.kind == FrameKind::kInterpreter ? Role::kInterpreter
+                            : is_library_code(profile, function)       ? Role::kLibrary
+                                                                       : Role::kApplication);
         }
     }
 
@@ -96,6 +97,9 @@ struct CallTree::Builder {
                                                label);
                     state.has_application = true;
                     state.in_library = false;
+                    break;
+                case Role::kInterpreter:
+                    if (!state.has_application) state.node = child_or_same(state.node, label);
                     break;
                 case Role::kLibrary:
                     if (!state.in_library) state.node = child_or_same(state.node, label);

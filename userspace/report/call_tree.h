@@ -6,9 +6,10 @@
 //   kCallees   from a function toward what it calls
 //
 // For people, kCalls is folded: of a run of library frames only the one that the application called
-// is kept, its amount being that of all of them; what runs before the application's first frame
-// (the launcher of a thread, runpy) goes, and a stack without any application frame stays as it is.
-// Direct recursion is one level. all_frames keeps everything.
+// is kept, its amount being that of all of them. Code of the interpreter belongs to the frame that
+// it runs for. What runs before the application's first frame (the launcher of a thread, runpy)
+// goes; a stack without any application frame stays as it is. Direct recursion is one level.
+// all_frames keeps everything.
 #pragma once
 
 #include <cstdint>
