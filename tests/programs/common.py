@@ -17,15 +17,21 @@ if hasattr(time, "clock_gettime"):
         """CPU time of the calling thread, seconds."""
         return time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
 
-else:
-    import resource
+else:  # 2.7. getrusage() has the time too, but in steps of the kernel's timer tick.
+    import ctypes
 
-    RUSAGE_THREAD = 1  # getrusage(2); the name is missing in 2.7's module
+    CLOCK_THREAD_CPUTIME_ID = 3  # include/uapi/linux/time.h
+
+    class Timespec(ctypes.Structure):
+        _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+    clock_gettime = ctypes.CDLL(None).clock_gettime
 
     def thread_cpu_clock():
         """CPU time of the calling thread, seconds."""
-        usage = resource.getrusage(RUSAGE_THREAD)
-        return usage.ru_utime + usage.ru_stime
+        now = Timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, ctypes.byref(now))
+        return now.seconds + now.nanoseconds * 1e-9
 
 
 def seconds_argument(default=1.0):

@@ -11,7 +11,7 @@ from harness import PROGRAMS, RootTestCase, interpreters, record_each
 from stacks import same_function
 
 SECONDS = 3
-# Time between the bursts, spent in mix() itself, is in the truth but not in the functions' samples.
+# Reading the clock costs time in the function around it.
 SELF_MEASURING_SLACK = 0.01
 
 
