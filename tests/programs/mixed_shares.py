@@ -35,8 +35,9 @@ def light(count):
 
 
 def native(count):
-    for _ in range(count >> 9):
-        zlib.crc32(zlib.compress(DATA, 6))
+    """Nothing that allocates: while the kernel (or what it runs on) provides memory, a machine may not tick."""
+    for _ in range(count >> 5):
+        zlib.crc32(DATA)
 
 
 #           function, weight in the random choice

@@ -23,12 +23,17 @@ FREQUENCY_HZ = 199
 # The program works until it has used this much CPU time: about 600 samples.
 CPU_SECONDS = 3.0
 ENOUGH_SAMPLES = 150
+# Then, for so much CPU time, it is as deep as a stack is promised to be complete: about 200 samples.
+DEEP_FRAMES = 1024
+DEEP_CPU_SECONDS = 1.0
+ENOUGH_DEEP_SAMPLES = 50
 # Of the samples of the Python process outside its start-up.
 NAMED_SHARE = 0.98
 # busy_a does twice the work of busy_b: 2/3 of the samples within five deviations of 150 samples.
 SHARE_OF_A, SHARE_TOLERANCE = 2 / 3, 0.2
 
 PROGRAM = """\
+import sys
 import time
 
 
@@ -65,11 +70,27 @@ def main():
         recurse(10)
 
 
+def deep_leaf():
+    end = time.process_time() + DEEP_SECONDS
+    while time.process_time() < end:
+        pass
+
+
+def deep(depth):
+    if depth:
+        deep(depth - 1)
+    else:
+        deep_leaf()
+
+
 main()
-""".replace("CPU_SECONDS", str(CPU_SECONDS))
+sys.setrecursionlimit(2 * DEEP_FRAMES)
+deep(DEEP_FRAMES - 3)
+""".replace("DEEP_FRAMES", str(DEEP_FRAMES)).replace("DEEP_SECONDS", str(DEEP_CPU_SECONDS)).replace("CPU_SECONDS", str(CPU_SECONDS))
 
 # The functions of each busy sample, root first. Before 3.11 names are not qualified.
 EXPECTED = ["<module>", "main"] + ["recurse"] * 11 + ["<lambda>", "work", None, "spin"]
+EXPECTED_DEEP = ["<module>"] + ["deep"] * (DEEP_FRAMES - 2) + ["deep_leaf"]
 
 
 def default_pythons():
@@ -116,13 +137,16 @@ def profile(pyebpf, python, folder, checks):
     if completed.returncode != 0 or not os.path.exists(output):
         print(completed.stderr[-4000:], flush=True)
         return
-    total = named = in_a = in_b = 0
+    total = named = in_a = in_b = deep = deep_whole = 0
     odd = {}
     with open(output, encoding="utf-8") as stream:
         for line in stream:
             text, count = line.rsplit(" ", 1)
             names = python_names(text.split(";"))
             total += int(count)
+            if "deep_leaf" in names:
+                deep += int(count)
+                deep_whole += int(count) * (names == EXPECTED_DEEP)
             if "spin" not in names:
                 continue
             if is_as_expected(names):
@@ -140,6 +164,8 @@ def profile(pyebpf, python, folder, checks):
     checks.check(named >= NAMED_SHARE * busy, "%.1f %% of them have the whole stack by name" % (100 * named / max(busy, 1)))
     share = in_a / max(named, 1)
     checks.check(abs(share - SHARE_OF_A) <= SHARE_TOLERANCE, "share of busy_a %.3f (true %.3f)" % (share, SHARE_OF_A))
+    checks.check(deep >= ENOUGH_DEEP_SAMPLES, "at least %d samples %d frames deep (%d)" % (ENOUGH_DEEP_SAMPLES, DEEP_FRAMES, deep))
+    checks.check(deep_whole >= NAMED_SHARE * deep, "%.1f %% of them have all frames" % (100 * deep_whole / max(deep, 1)))
     # Start-up, imports and the calls around spin() are the rest: a process that is not seen as Python would be nothing else.
     checks.check(busy >= 0.5 * total, "share of spin() in all samples %.3f" % (busy / max(total, 1)))
     with open(statistics, encoding="utf-8") as stream:

@@ -232,6 +232,11 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
     }
     if (!binary.python.runtime || state.runtime) return;
     const python::Runtime& runtime = *binary.python.runtime;
+    if (refused_.contains(&runtime)) {
+        ++totals_.unsupported_processes;
+        attachments_[state.id.value].is_unsupported = true;
+        return;
+    }
     const auto bias = binary.elf->load_bias({mapping.start}, {mapping.file_offset});
     if (!bias) return;
 
@@ -291,6 +296,28 @@ void ProcessPublisher::attach_runtime(State& state, const process::Mapping& mapp
     state.wants_ranges = true;
     ++totals_.python_processes;
     totals_.python_versions.insert(runtime.version.to_string());
+}
+
+void ProcessPublisher::refuse_runtime(process::InstanceId id, std::string_view reason) {
+    const auto executable = table_->instance(id).executable;
+    const uint32_t pid = table_->pid(id);
+    const std::scoped_lock lock(mutex_);
+    const auto runtime = attachments_[id.value].runtime;
+    if (!runtime || !refused_.insert(runtime.get()).second) return;
+    log::warning(fmt::format("{} (pid {}): CPython {}: {}; its native stacks are recorded",
+                             executable, pid, runtime->version.to_string(), reason));
+    for (Attachment& attached : attachments_) {
+        if (attached.runtime == runtime)
+            attached = {.runtime = nullptr, .bias = {}, .is_unsupported = true};
+    }
+    for (auto& [state_pid, state] : states_) {
+        if (state->runtime != runtime) continue;
+        ++totals_.unsupported_processes;
+        state->runtime = nullptr;
+        state->entry.python = {};
+        state->entry.python.layout = NO_PYTHON_LAYOUT;
+        if (state->published) publish(*state);
+    }
 }
 
 void ProcessPublisher::want_code_ranges(process::InstanceId id) {

@@ -55,6 +55,10 @@ class ProcessPublisher : public process::ProcessObserver {
     // did not find. At most every 100 ms.
     void list_threads(process::InstanceId id);
 
+    // The layout does not fit this process: from now on it, and all others with the same runtime,
+    // have native stacks only.
+    void refuse_runtime(process::InstanceId id, std::string_view reason);
+
     // It maps a Python runtime, of whatever version.
     [[nodiscard]] bool is_python(process::InstanceId id) const;
 
@@ -64,7 +68,7 @@ class ProcessPublisher : public process::ProcessObserver {
     struct Attachment {
         std::shared_ptr<const python::Runtime> runtime;
         LoadBias bias;
-        bool is_unsupported = false;  // Python, but of a version that is not known
+        bool is_unsupported = false;  // Python, but of a version or build that is not known
     };
     [[nodiscard]] Attachment attachment(process::InstanceId id) const;
 
@@ -88,6 +92,7 @@ class ProcessPublisher : public process::ProcessObserver {
     mutable std::mutex mutex_;                                     // guards what follows
     std::unordered_map<uint32_t, std::unique_ptr<State>> states_;  // by pid: the current instance
     std::unordered_map<const python::Runtime*, uint32_t> layouts_;
+    std::set<const python::Runtime*> refused_;
     std::vector<Attachment> attachments_;                       // by InstanceId
     std::unordered_map<uint32_t, uint64_t> threads_listed_ns_;  // by InstanceId
     std::set<const elf::ElfFile*>

@@ -361,7 +361,7 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
                    .native_outcome = sample.native_outcome,
                    .is_python_process = publisher->is_python(instance),
                    .part_missing = after.missing_parts != before.missing_parts,
-                   .frame_unnamed = after.undefined_frames != before.undefined_frames});
+                   .frame_unnamed = unnamed_frames(after) != unnamed_frames(before)});
     ++buckets[static_cast<size_t>(bucket)];
 }
 

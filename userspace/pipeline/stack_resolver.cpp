@@ -14,6 +14,9 @@ using profile::FrameId;
 using profile::FrameKind;
 using profile::StackId;
 
+constexpr uint32_t kLayoutProven = UINT32_MAX;
+constexpr uint32_t kMaxLayoutFailures = 10;  // stacks
+
 size_t mix(uint64_t a, uint64_t b) {
     return (a * 0x9e3779b97f4a7c15ull) ^ (b + (a >> 29));
 }
@@ -70,7 +73,7 @@ size_t StackResolver::StackKeyHash::operator()(const StackKey& key) const noexce
 
 StackResolver::StackResolver(profile::Profile& profile, StackStore& store,
                              const process::ProcessTable& table, process::BinaryCache& binaries,
-                             const ProcessPublisher& publisher, NativeFrames native_frames)
+                             ProcessPublisher& publisher, NativeFrames native_frames)
     : profile_(profile),
       store_(store),
       table_(table),
@@ -157,6 +160,7 @@ bool StackResolver::append_merged(const sample_record& sample, process::Instance
     const bool has_python = std::ranges::any_of(merged.links, &profile::MergedLink::is_python);
     const bool folds_interpreter = native_frames_ == NativeFrames::kExtensions && has_python;
     bool complete = true;
+    PythonStackFacts found;
     size_t next_evaluator = 0;
     const auto append_evaluators = [&](size_t position) {
         for (; next_evaluator < merged.evaluators.size() &&
@@ -172,13 +176,16 @@ bool StackResolver::append_merged(const sample_record& sample, process::Instance
         const profile::MergedLink& link = merged.links[i];
         if (link.is_python) {
             const python_frame& frame = *chain.frames[link.index];
-            const CodeObject* code = code_of(frame, sample, instance, attached);
-            if (link.index > 0 && code != nullptr &&
-                is_class_call_trampoline(frame, *code, *attached.runtime))
+            const FrameCode code = code_of(frame, sample, instance, attached);
+            if (code.object != nullptr) ++found.code_objects;
+            if (code.gap == Gap::kNoCode) ++found.other_objects;
+            if (link.index > 0 && code.object != nullptr &&
+                is_class_call_trampoline(frame, *code.object, *attached.runtime))
                 continue;
             levels.push_back({.frame = python_frame_id(frame, code, *attached.runtime)});
-            if (sources_ && code != nullptr) sources_->want(code->file, sample.space.tgid);
-            complete = complete && code != nullptr;
+            if (sources_ && code.object != nullptr)
+                sources_->want(code.object->file, sample.space.tgid);
+            complete = complete && code.gap == Gap::kNone;
         } else if (native_frames_ != NativeFrames::kNone) {
             const PlaceId place = native.places[link.index];
             if (!folds_interpreter || !native_names_.facts(place).is_interpreter)
@@ -186,6 +193,7 @@ bool StackResolver::append_merged(const sample_record& sample, process::Instance
         }
     }
     append_evaluators(merged.links.size());
+    test_layout(found, instance, attached);
     if (!folds_interpreter) return complete;
 
     // What starts a thread (_start, clone3, the C library's code between them and main) says
@@ -245,21 +253,29 @@ FrameId StackResolver::kernel_frame(uint64_t address) {
     return entry->second;
 }
 
-const CodeObject* StackResolver::code_of(const python_frame& frame, const sample_record& sample,
-                                         process::InstanceId instance,
-                                         const ProcessPublisher::Attachment& python) {
+StackResolver::FrameCode StackResolver::code_of(const python_frame& frame,
+                                                const sample_record& sample,
+                                                process::InstanceId instance,
+                                                const ProcessPublisher::Attachment& python) {
     const Identity identity{sample.space.tgid, sample.space.generation};
     const CodeObject* known = store_.code(identity, frame.word0, sample.time_ns);
-    if (known != nullptr && known->has_name && known->has_file && known->has_line_table)
-        return known;
-    if (!table_.alive(instance)) return known;
+    const bool has_names = known != nullptr && known->has_name && known->has_file;
+    if (has_names && known->has_line_table) return {known, Gap::kNone};
+    if (!table_.alive(instance)) return {known, has_names ? Gap::kNone : Gap::kEnded};
     const uint32_t pid = sample.space.tgid;
     const auto read = [pid](uint64_t address, void* to, size_t bytes) {
         return sys::read_memory(pid, address, to, bytes);
     };
     const uint64_t code_type = (python.runtime->code_type + python.bias).value;
     const auto live = python::read_code(read, python.runtime->layout, code_type, frame.word0);
-    if (!live) return known;
+    if (!live) {
+        uint64_t type = 0;
+        const bool is_other =
+            read(frame.word0 + python.runtime->layout.object.type, &type, sizeof(type)) &&
+            type != code_type;
+        if (known != nullptr) return {known, has_names ? Gap::kNone : Gap::kUnreadable};
+        return {nullptr, is_other ? Gap::kNoCode : Gap::kUnreadable};
+    }
     CodeObject code;
     code.time_ns = sample.time_ns;
     code.has_name = live->name.encoding != TEXT_MISSING;
@@ -271,22 +287,50 @@ const CodeObject* StackResolver::code_of(const python_frame& frame, const sample
     code.first_line = live->first_line;
     code.flags = live->flags;
     code.first_traceable = live->first_traceable;
+    const Gap gap = code.has_name && code.has_file ? Gap::kNone : Gap::kUnreadable;
     ++totals_.code_read_late;
     store_.add_code(identity, frame.word0, std::move(code));
-    return store_.code(identity, frame.word0, sample.time_ns);
+    return {store_.code(identity, frame.word0, sample.time_ns), gap};
 }
 
-FrameId StackResolver::python_frame_id(const python_frame& frame, const CodeObject* code,
-                                       const python::Runtime& runtime) {
-    if (code == nullptr) {
-        ++totals_.undefined_frames;
-        return intern(FrameKind::kPython, "[unknown: code object not captured]", "");
+void StackResolver::test_layout(const PythonStackFacts& facts, process::InstanceId instance,
+                                const ProcessPublisher::Attachment& python) {
+    if (facts.code_objects == 0 && facts.other_objects == 0) return;
+    uint32_t& failures = layout_failures_[python.runtime.get()];
+    if (failures == kLayoutProven) return;
+    if (facts.code_objects > 0) {
+        failures = kLayoutProven;
+    } else if (++failures == kMaxLayoutFailures) {
+        publisher_.refuse_runtime(
+            instance, "the live test of its layout failed: frames lead to no code objects");
     }
+}
+
+FrameId StackResolver::python_frame_id(const python_frame& frame, const FrameCode& code_and_gap,
+                                       const python::Runtime& runtime) {
+    const auto& [code, gap] = code_and_gap;
+    std::string_view unknown;
+    switch (gap) {
+        case Gap::kNone:
+            break;
+        case Gap::kEnded:
+            ++totals_.unnamed_ended;
+            unknown = "[unknown: the process ended before its code was read]";
+            break;
+        case Gap::kUnreadable:
+            ++totals_.unnamed_unreadable;
+            unknown = "[unknown: memory not readable]";
+            break;
+        case Gap::kNoCode:
+            ++totals_.unnamed_no_code;
+            unknown = "[unknown: no code object]";
+            break;
+    }
+    if (code == nullptr) return intern(FrameKind::kPython, unknown, "");
     profile::Frame named;
     named.kind = FrameKind::kPython;
-    named.function =
-        profile_.strings.intern(code->has_name ? code->name : "[unknown: name not readable]");
-    named.file = profile_.strings.intern(code->has_file ? code->file : "");
+    named.function = profile_.strings.intern(code->has_name ? code->name : unknown);
+    named.file = profile_.strings.intern(code->has_file ? code->file : unknown);
     named.first_line = static_cast<uint32_t>(std::max(code->first_line, 0));
     named.line = named.first_line;
     if (code->has_line_table) {

@@ -40,13 +40,19 @@ enum class NativeFrames {
 struct ResolverTotals {
     uint64_t merges = 0;
     uint64_t merges_verified = 0;  // all boundaries found their native frame, and the reverse
-    uint64_t undefined_frames =
-        0;  // Python frames (of distinct stacks) whose code object was never defined
-    uint64_t code_read_late = 0;  // code objects that were read from the live process
-    uint64_t missing_parts = 0;   // samples whose stack part was lost
+    // Python frames (of distinct stacks) without a name or a file, by cause
+    uint64_t unnamed_ended = 0;       // the process ended before its code object was read
+    uint64_t unnamed_unreadable = 0;  // memory of the code object is not readable
+    uint64_t unnamed_no_code = 0;     // what the frame leads to is no code object
+    uint64_t code_read_late = 0;      // code objects that were read from the live process
+    uint64_t missing_parts = 0;       // samples whose stack part was lost
     uint64_t guessed_tails =
         0;  // stacks whose root side was left out: a guess led to what is no code
 };
+
+[[nodiscard]] inline uint64_t unnamed_frames(const ResolverTotals& totals) {
+    return totals.unnamed_ended + totals.unnamed_unreadable + totals.unnamed_no_code;
+}
 
 // A stack whose native frames have no names yet.
 using ResolvedId = Id<struct ResolvedTag>;
@@ -54,7 +60,7 @@ using ResolvedId = Id<struct ResolvedTag>;
 class StackResolver {
   public:
     StackResolver(profile::Profile& profile, StackStore& store, const process::ProcessTable& table,
-                  process::BinaryCache& binaries, const ProcessPublisher& publisher,
+                  process::BinaryCache& binaries, ProcessPublisher& publisher,
                   NativeFrames native_frames);
     ~StackResolver();
 
@@ -91,6 +97,16 @@ class StackResolver {
         std::vector<Level> levels;  // leaf first; empty once it is interned
         profile::StackId stack;
     };
+    // Why a frame has no code object, or not all of its names.
+    enum class Gap { kNone, kEnded, kUnreadable, kNoCode };
+    struct FrameCode {
+        const CodeObject* object = nullptr;
+        Gap gap = Gap::kNone;
+    };
+    struct PythonStackFacts {
+        uint32_t code_objects = 0;
+        uint32_t other_objects = 0;  // a frame's code pointer leads to something else
+    };
     struct NativeStack {
         std::vector<PlaceId> places;  // leaf first
         std::vector<profile::NativeLink> links;
@@ -104,13 +120,15 @@ class StackResolver {
                                      const std::vector<python_frame>& python,
                                      std::vector<Level>& levels);
     [[nodiscard]] profile::FrameId kernel_frame(uint64_t address);
-    // The code object of a frame; if the kernel side did not define it, from the live process. Null
-    // if that failed too.
-    [[nodiscard]] const CodeObject* code_of(const python_frame& frame, const sample_record& sample,
-                                            process::InstanceId instance,
-                                            const ProcessPublisher::Attachment& python);
-    [[nodiscard]] profile::FrameId python_frame_id(const python_frame& frame,
-                                                   const CodeObject* code,
+    // The code object of a frame; what the kernel side could not read of it, from the live process.
+    [[nodiscard]] FrameCode code_of(const python_frame& frame, const sample_record& sample,
+                                    process::InstanceId instance,
+                                    const ProcessPublisher::Attachment& python);
+    // The layout proves itself by the first code object that frames of a runtime lead to. If the
+    // frames of several stacks led to other objects only, the runtime is refused.
+    void test_layout(const PythonStackFacts& facts, process::InstanceId instance,
+                     const ProcessPublisher::Attachment& python);
+    [[nodiscard]] profile::FrameId python_frame_id(const python_frame& frame, const FrameCode& code,
                                                    const python::Runtime& runtime);
     [[nodiscard]] profile::FrameId intern(profile::FrameKind kind, std::string_view function,
                                           std::string_view module);
@@ -119,7 +137,7 @@ class StackResolver {
     profile::Profile& profile_;
     StackStore& store_;
     const process::ProcessTable& table_;
-    const ProcessPublisher& publisher_;
+    ProcessPublisher& publisher_;
     NativeFrames native_frames_;
     NativeNames native_names_;
     ResolverTotals totals_;
@@ -128,6 +146,8 @@ class StackResolver {
     std::unordered_map<StackKey, ResolvedId, StackKeyHash> by_parts_;
     std::unordered_map<uint64_t, profile::FrameId> kernel_frames_;
     std::optional<SourceEmbedder> sources_;
+    std::unordered_map<const python::Runtime*, uint32_t>
+        layout_failures_;  // kLayoutProven: there is a code object
 };
 
 }  // namespace pyebpf::pipeline

@@ -168,8 +168,15 @@ std::vector<profile::Statistic> make_statistics(const StatisticsInput& input) {
     }
     add("samples_with_undefined_code", "samples in which a Python function was not defined yet",
         input.undefined_samples);
-    add("frames_undefined", "Python frames (of distinct stacks) that stayed without a name",
-        input.resolver.undefined_frames, true);
+    add("frames_undefined",
+        "Python frames (of distinct stacks) that stayed without a name or a file",
+        unnamed_frames(input.resolver), true);
+    add("frames_undefined_ended", "of these, the process ended before its code was read",
+        input.resolver.unnamed_ended);
+    add("frames_undefined_unreadable", "of these, memory of the code object was not readable",
+        input.resolver.unnamed_unreadable);
+    add("frames_undefined_no_code", "of these, the frame led to no code object",
+        input.resolver.unnamed_no_code);
     add("code_read_late", "code objects that user space read from the live process",
         input.resolver.code_read_late);
     add("stack_parts_missing", "distinct stacks of which a part was lost",
