@@ -121,7 +121,7 @@ __noinline __u64 take_fingerprint(__u64 code)
     if (!layout)
         return 0;
     count(COUNTER_CODE_FINGERPRINTS);
-    if (read_code_head(definition, layout, code))
+    if (read_code_head(READ_PRESENT, definition, layout, code))
         return 0;
     return code_fingerprint(definition, layout, *lifetime_of(scratch, code_hash(scratch, code)));
 }
@@ -254,14 +254,15 @@ __noinline int define_code_object(__u64 code, __u32 watched)
         sent->fingerprint == scratch->fingerprints[watched - 1])
         return 0;
     record = &definition->record;
-    result = define_code(definition, layout, scratch->process.python.code_type, code);
+    result = define_code(READ_PRESENT, definition, layout, scratch->process.python.code_type, code);
     if (result == DEFINITION_INVALID) {
         count(COUNTER_CODE_INVALID);
         return 1;
     }
-    if (result == DEFINITION_FAULT || record->name.encoding == TEXT_MISSING ||
-        record->file.encoding == TEXT_MISSING || record->table.encoding == TEXT_MISSING)
+    if (result == DEFINITION_FAULT || !has_all_texts(record)) {
         count(COUNTER_CODE_FAULTS);
+        scratch->absent_code = code;
+    }
     if (result == DEFINITION_FAULT)
         return 1;
     record->space = scratch->sample.space;

@@ -12,6 +12,22 @@
 
 #define CODE_HEAD_BYTES 256
 
+/* Where the program runs decides whether a page that is not in memory can be brought in. Constants:
+ * the verifier refuses a read that may sleep also where it is never reached. */
+enum read_mode {
+    READ_PRESENT, /* in an interrupt: what is not there cannot be read */
+    READ_ANY,     /* in the task itself (bpf/absent_code.bpf.h) */
+};
+
+static __always_inline long read_by(enum read_mode mode, void *to, __u32 bytes, __u64 address)
+{
+#ifdef __bpf__
+    if (mode == READ_ANY)
+        return bpf_copy_from_user(to, bytes, (const void *)address);
+#endif
+    return read_user(to, bytes, address);
+}
+
 static __always_inline __u64 head_u64(const __u8 *head, __u16 offset)
 {
     return offset > CODE_HEAD_BYTES - 8 ? 0 : *(const __u64 *)(head + offset);
@@ -24,9 +40,9 @@ static __always_inline __u32 head_u32(const __u8 *head, __u16 offset)
 
 /* Appends at most limit bytes of [address, address + bytes) at text[*used]. limit is a constant
  * power of two. */
-static __always_inline void append_text(struct definition_scratch *scratch, __u32 *used,
-                                        struct stored_text *text, __u64 address, __u64 bytes,
-                                        __u32 limit, __u32 encoding)
+static __always_inline void append_text(enum read_mode mode, struct definition_scratch *scratch,
+                                        __u32 *used, struct stored_text *text, __u64 address,
+                                        __u64 bytes, __u32 limit, __u32 encoding)
 {
     __u32 at = *used, take = bytes < limit ? bytes : limit;
 
@@ -37,7 +53,7 @@ static __always_inline void append_text(struct definition_scratch *scratch, __u3
     barrier_var(at);
     if (at > DEFINITION_TEXT_BYTES - MAX_TABLE_BYTES)
         return;
-    if (take && read_user(scratch->text + at, take, address))
+    if (take && read_by(mode, scratch->text + at, take, address))
         return;
     text->encoding = encoding;
     text->stored = take;
@@ -50,7 +66,7 @@ static __always_inline void append_text(struct definition_scratch *scratch, __u3
  * is longer.
  */
 #define STRING_HEAD_BYTES 64
-static __always_inline int read_string_head(struct definition_scratch *scratch,
+static __always_inline int read_string_head(enum read_mode mode, struct definition_scratch *scratch,
                                             const struct python_layout *layout, __u64 object)
 {
     __u32 bytes = layout->text.is_bytes ? layout->object.var_size + 16 : layout->text.state + 8;
@@ -60,11 +76,11 @@ static __always_inline int read_string_head(struct definition_scratch *scratch,
     barrier_var(bytes);
     if (bytes > STRING_HEAD_BYTES)
         return -1;
-    return read_user(scratch->header, bytes, object) != 0;
+    return read_by(mode, scratch->header, bytes, object) != 0;
 }
 
 /* A str (or, in Python 2, a byte string). */
-static __always_inline void append_string(struct definition_scratch *scratch,
+static __always_inline void append_string(enum read_mode mode, struct definition_scratch *scratch,
                                           const struct python_layout *layout, __u32 *used,
                                           struct stored_text *text, __u64 object)
 {
@@ -74,7 +90,7 @@ static __always_inline void append_string(struct definition_scratch *scratch,
     text->length = 0;
     text->stored = 0;
     text->encoding = TEXT_MISSING;
-    if (read_string_head(scratch, layout, object))
+    if (read_string_head(mode, scratch, layout, object))
         return;
     if (layout->text.is_bytes) {
         length = head_u64(scratch->header, layout->object.var_size & 63);
@@ -86,7 +102,7 @@ static __always_inline void append_string(struct definition_scratch *scratch,
         width = (state >> (layout->text.kind_shift & 31)) & 7;
         if (!(state & layout->text.compact_bit)) {
             /* A subclass of str: its data is elsewhere. */
-            if (read_user_u64(&data, object + layout->text.compact_data))
+            if (read_by(mode, &data, sizeof(data), object + layout->text.compact_data))
                 return;
         } else if (state & layout->text.ascii_bit) {
             data = object + layout->text.ascii_data;
@@ -109,10 +125,10 @@ static __always_inline void append_string(struct definition_scratch *scratch,
     if (length > (1u << 28))
         return;
     text->length = length;
-    append_text(scratch, used, text, data, length * width, MAX_NAME_BYTES, encoding);
+    append_text(mode, scratch, used, text, data, length * width, MAX_NAME_BYTES, encoding);
 }
 
-static __always_inline void append_bytes(struct definition_scratch *scratch,
+static __always_inline void append_bytes(enum read_mode mode, struct definition_scratch *scratch,
                                          const struct python_layout *layout, __u32 *used,
                                          struct stored_text *text, __u64 object)
 {
@@ -121,13 +137,13 @@ static __always_inline void append_bytes(struct definition_scratch *scratch,
     text->length = 0;
     text->stored = 0;
     text->encoding = TEXT_MISSING;
-    if (!object || read_user_u64(&length, object + layout->object.var_size))
+    if (!object || read_by(mode, &length, sizeof(length), object + layout->object.var_size))
         return;
     if (length > (1u << 28))
         return;
     text->length = length;
-    append_text(scratch, used, text, object + layout->text.bytes_data, length, MAX_TABLE_BYTES,
-                TEXT_BYTES);
+    append_text(mode, scratch, used, text, object + layout->text.bytes_data, length,
+                MAX_TABLE_BYTES, TEXT_BYTES);
 }
 
 /*
@@ -167,14 +183,14 @@ static __always_inline __u64 string_fingerprint(struct definition_scratch *scrat
 {
     __u16 length = layout->text.is_bytes ? layout->object.var_size : layout->text.length;
 
-    if (read_string_head(scratch, layout, object))
+    if (read_string_head(READ_PRESENT, scratch, layout, object))
         return 0;
     return hash_step(head_u64(scratch->header, length & 63),
                      head_u64(scratch->header, (length + 8) & 63));
 }
 
 /* Copies the head of a code object to scratch->object. */
-static __always_inline int read_code_head(struct definition_scratch *scratch,
+static __always_inline int read_code_head(enum read_mode mode, struct definition_scratch *scratch,
                                           const struct python_layout *layout, __u64 code)
 {
     __u32 bytes = layout->code.read_bytes;
@@ -182,7 +198,7 @@ static __always_inline int read_code_head(struct definition_scratch *scratch,
     barrier_var(bytes);
     if (bytes > CODE_HEAD_BYTES)
         bytes = CODE_HEAD_BYTES;
-    return read_user(scratch->object, bytes, code) != 0;
+    return read_by(mode, scratch->object, bytes, code) != 0;
 }
 
 /*
@@ -226,7 +242,8 @@ enum definition_result {
 };
 
 /* Fills scratch->record and scratch->text. space, time and layout index are set by the caller. */
-static __always_inline enum definition_result define_code(struct definition_scratch *scratch,
+static __always_inline enum definition_result define_code(enum read_mode mode,
+                                                          struct definition_scratch *scratch,
                                                           const struct python_layout *layout,
                                                           __u64 code_type, __u64 code)
 {
@@ -234,7 +251,7 @@ static __always_inline enum definition_result define_code(struct definition_scra
     const __u8 *head = scratch->object;
     __u32 used = 0;
 
-    if (read_code_head(scratch, layout, code))
+    if (read_code_head(mode, scratch, layout, code))
         return DEFINITION_FAULT;
     if (head_u64(head, layout->object.type) != code_type)
         return DEFINITION_INVALID;
@@ -244,12 +261,20 @@ static __always_inline enum definition_result define_code(struct definition_scra
     record->code_flags = head_u32(head, layout->code.flags);
     record->first_traceable = head_u32(head, layout->code.first_traceable);
     append_string(
-        scratch, layout, &used, &record->name,
+        mode, scratch, layout, &used, &record->name,
         head_u64(head, layout->code.qualified_name == LAYOUT_ABSENT ? layout->code.name
                                                                     : layout->code.qualified_name));
-    append_string(scratch, layout, &used, &record->file, head_u64(head, layout->code.file_name));
-    append_bytes(scratch, layout, &used, &record->table, head_u64(head, layout->code.line_table));
+    append_string(mode, scratch, layout, &used, &record->file,
+                  head_u64(head, layout->code.file_name));
+    append_bytes(mode, scratch, layout, &used, &record->table,
+                 head_u64(head, layout->code.line_table));
     record->header.kind = RECORD_CODE_DEFINITION;
     record->header.size = sizeof(*record) + used;
     return DEFINITION_READY;
+}
+
+static __always_inline int has_all_texts(const struct code_definition_record *record)
+{
+    return record->name.encoding != TEXT_MISSING && record->file.encoding != TEXT_MISSING &&
+           record->table.encoding != TEXT_MISSING;
 }

@@ -10,6 +10,7 @@
  * (bpf/scratch.bpf.h).
  */
 #include "bpf/abi/config.h"
+#include "bpf/absent_code.bpf.h"
 #include "bpf/code_objects.bpf.h"
 #include "bpf/native.bpf.h"
 #include "bpf/process.bpf.h"
@@ -284,8 +285,7 @@ __noinline int send_sample(void)
     return 0;
 }
 
-SEC("perf_event")
-int on_tick(struct bpf_perf_event_data *context)
+static __always_inline int take_sample(struct bpf_perf_event_data *context)
 {
     struct sample_scratch *scratch;
     struct sample_record *sample;
@@ -332,6 +332,7 @@ int on_tick(struct bpf_perf_event_data *context)
 
     scratch->native.frames = 0;
     scratch->python.frames = 0;
+    scratch->absent_code = 0;
     scratch->thread_pointer = task.thread_pointer;
     if (process) {
         scratch->process = *process;
@@ -385,5 +386,20 @@ int on_tick(struct bpf_perf_event_data *context)
         }
     }
     send_sample();
+    return 0;
+}
+
+SEC("perf_event")
+int on_tick(struct bpf_perf_event_data *context)
+{
+    return take_sample(context);
+}
+
+/* The same where the kernel offers work in the task: one of the two is loaded. */
+SEC("?perf_event")
+int on_tick_and_fetch(struct bpf_perf_event_data *context)
+{
+    take_sample(context);
+    fetch_absent_code(&settings);
     return 0;
 }

@@ -91,6 +91,7 @@ struct sample_scratch {
     __u64 watched_count;
     __u64 checked_count; /* of the others, those that were looked at */
     __u64 replaced_count;
+    __u64 absent_code;                /* one that is not in memory, or a text of it; 0: none */
     __u64 visited_code[VISITED_CODE]; /* marks, by bits of the address */
     __u64 visit;                      /* number of the pass that the marks are of */
     __u64 lifetime_block;             /* of this process, in code_lifetimes */

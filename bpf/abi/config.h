@@ -10,12 +10,19 @@ enum target_kind {
     TARGET_PROCESSES = 1, /* process_entry.flags & PROCESS_WATCHED */
 };
 
+/* Ways to have the sampled task itself do something before it returns to its program. */
+enum task_work_kind {
+    TASK_WORK_NONE = 0,
+    TASK_WORK_WITH_AUX = 1, /* 6.18: bpf_task_work_schedule_signal_impl(), with the program */
+    TASK_WORK = 2,          /* later: bpf_task_work_schedule_signal() */
+};
+
 struct sampler_config {
     uint32_t target; /* enum target_kind */
     uint8_t take_kernel;
     uint8_t take_native;
     uint8_t take_python;
-    uint8_t reserved;
+    uint8_t task_work; /* enum task_work_kind; not in on_tick */
     uint32_t wakeup_bytes; /* wake the reader only if more than this is in the ring */
 };
 ABI_ASSERT(sizeof(struct sampler_config) == 12, "sampler_config");

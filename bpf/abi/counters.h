@@ -19,6 +19,8 @@
     X(CODE_SENT, code_sent, "code objects defined")                                               \
     X(CODE_LOST, code_lost, "code definitions that found the ring full")                          \
     X(CODE_FAULTS, code_faults, "code objects with an unreadable part")                           \
+    X(CODE_FETCHES, code_fetches, "code objects of which the process was made to bring pages in")  \
+    X(CODE_FETCHES_REFUSED, code_fetches_refused, "of these, the process could not: it is ending")  \
     X(CODE_INVALID, code_invalid, "frames whose code pointer is not a code object")               \
     X(CODE_DEFERRED, code_deferred, "code definitions left to a later sample")                    \
     X(CODE_FINGERPRINTS, code_fingerprints,                                                       \
