@@ -5,7 +5,7 @@
 usage: test_consumers.py --work FOLDER --write-output PROGRAM [TestClass[.test]]...
 
   Synthetic   files of known contents that PROGRAM (tests/golden/write_output) makes
-  Recorded    files that `pyebpf record` makes of tests/programs/all_names.py; needs root
+  Recorded    a recording of tests/programs/all_names.py; needs root
 
 Packages of npm are installed into FOLDER. Exit status: 0 passed, 1 failed, 77 nothing could run.
 """
@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "runtime")]
 
 from expected import Expected  # noqa: E402
-from harness import IN_CI, PROGRAMS, RootTestCase, interpreters, one_interpreter, run_pyebpf, start  # noqa: E402
+from harness import IN_CI, RootTestCase, interpreters, one_interpreter, run_pyebpf  # noqa: E402
 from viewers import Packages, Pprof, ProfilerCli, annotate, read_pstats, speedscope_tables  # noqa: E402
 
 NOTHING_RAN = 77
@@ -159,17 +159,20 @@ class Synthetic(ConsumerTestCase):
         with ProfilerCli(self.packages, self.file("mixed", "firefox")) as viewer:
             text = ""
             for _, thread in viewer.threads():
-                viewer.call("thread", "select", thread["threadHandle"])
-                text += viewer.call("thread", "markers", "--json", check=False)
-        self.assertIn("Waits", text)
+                text += viewer.call("thread", "markers", "--thread", thread["threadHandle"], check=False)
+        self.assertRegex(text, r"Waits +1 markers .*5\.000ms")
+        self.assertRegex(text, r"Waits +1 markers .*2\.500ms")
 
     def test_chrome_trace_in_firefox_profiler(self):
-        known = self.known["small"]
+        """It shows slices as markers, with the sum of those of one name."""
+        known = self.known["small"].unambiguous("nanoseconds")
         with ProfilerCli(self.packages, self.file("small", "chrome-trace")) as viewer:
-            rows = {re.sub(r" \([^()]*\)$", "", name): row for name, row in self.all_functions(viewer).items()}
-            self.assertGreater(len(rows), 10)
-            for name in ("<module>", "checkout.<locals>.wrapper", "dgemm_kernel_HASWELL"):
-                self.assertIn(name, rows)
+            self.assertEqual(len(viewer.threads()), len(self.known["small"].by_thread))
+            text = viewer.call("thread", "markers", "--thread", "t-0")
+        for name in ("Arbiter.run", "checkout.<locals>.wrapper"):
+            shown = re.search(re.escape(name) + r" \([^()]*\) +1 markers .*max=([\d.]+)s\)", text)
+            self.assertTrue(shown, name)
+            self.assert_near(float(shown[1]), known[name][1] / 1e9, 0.001, name)
 
     def test_perf_script_in_firefox_profiler(self):
         known = self.known["small"]
@@ -269,7 +272,7 @@ def pstats_commands(folder):
 
 
 class Recorded(RootTestCase, ConsumerTestCase):
-    """One running program, recorded once for each format, together with the summary of that recording."""
+    """One program, recorded once; the recording in every format."""
 
     PROGRAM = "all_names.py"
     FUNCTIONS = ["<module>", "<lambda>", "Outer.method.<locals>.inner", "recursive", "spin", "in_thread"]
@@ -279,17 +282,20 @@ class Recorded(RootTestCase, ConsumerTestCase):
         super().setUpClass()
         cls.packages = Packages(arguments.work)
         cls.folder = tempfile.mkdtemp(prefix="pyebpf-consumers-")
-        cls.summaries = {}
-        with start(one_interpreter((3, 11)), cls.PROGRAM, 300) as target:
-            for name, extension in EXTENSIONS.items():
-                summary = cls.path(name) + ".stats"
-                done = run_pyebpf(
-                    "record", "-q", "-p", target.pid, "-F", 499, "-d", 1.5, "-o", cls.path(name), "--stats", summary
-                )
-                if done.returncode != 0:
-                    raise AssertionError("record ended with %d:\n%s" % (done.returncode, done.stderr))
-                with open(summary, encoding="utf-8") as stream:
-                    cls.summaries[name] = json.load(stream)
+        recording = os.path.join(cls.folder, "recording.pyebpf")
+        command = one_interpreter((3, 11)).command(cls.PROGRAM, 3)
+        cls.run_pyebpf("record", "-q", "-F", 499, "-o", recording, "--", *command)
+        for name in EXTENSIONS:
+            cls.run_pyebpf("convert", recording, "-o", cls.path(name))
+        with open(cls.path("json"), encoding="utf-8") as stream:
+            cls.summary = json.load(stream)
+        cls.known = Expected(cls.path("jsonl"))
+
+    @staticmethod
+    def run_pyebpf(*options):
+        done = run_pyebpf(*options)
+        if done.returncode != 0:
+            raise AssertionError("pyebpf %s ended with %d:\n%s" % (options[0], done.returncode, done.stderr))
 
     @classmethod
     def tearDownClass(cls):
@@ -299,54 +305,58 @@ class Recorded(RootTestCase, ConsumerTestCase):
     def path(cls, name):
         return os.path.join(cls.folder, "recording" + EXTENSIONS[name])
 
-    def weight(self, name):
-        weight = self.summaries[name]["sources"][0]["weight"]
-        self.assertGreater(weight, 0)
+    @property
+    def weight(self):
+        """Of all samples, nanoseconds."""
+        weight = self.summary["sources"][0]["weight"]
+        self.assertGreater(weight, 1e9)
         return weight
 
-    def expected(self, name):
-        """{function: (self, total)} of the program's own functions, in the unit of the source."""
-        summary = self.summaries[name]
-        period = summary["sources"][0]["period"]
+    @property
+    def expected(self):
+        """{function: (self, total)} of the program's own functions, nanoseconds. Other files have a <module> too."""
         rows = {}
-        for row in summary["top_by_self"] + summary["top_by_total"]:
-            if row["kind"] == "python" and os.path.basename(row["file"]) == self.PROGRAM and row["function"] in self.FUNCTIONS:
-                rows[row["function"]] = (row["self"] * period, row["total"] * period)
+        for function in {function for _, function in self.known.total}:
+            if os.path.basename(function.file) == self.PROGRAM and function.name in self.FUNCTIONS:
+                rows[function.name] = (self.known.self["nanoseconds", function], self.known.total["nanoseconds", function])
         self.assertEqual(set(rows), set(self.FUNCTIONS))
         return rows
 
-    def test_jsonl(self):
-        known = Expected(self.path("jsonl"))
-        self.assertEqual(known.weights["nanoseconds"], self.weight("jsonl"))
-        functions = known.unambiguous("nanoseconds")
-        for name, (own, total) in self.expected("jsonl").items():
-            if name in functions:
-                self.assertEqual(functions[name], (round(own), round(total)), name)
+    @property
+    def expected_of_unique_names(self):
+        return {name: row for name, row in self.expected.items() if name != "<module>"}
 
-    def test_json(self):
-        with open(self.path("json"), encoding="utf-8") as stream:
-            self.assertEqual(json.load(stream), self.summaries["json"])
+    def test_json_lines_agree_with_the_summary(self):
+        self.assertEqual(self.known.weights, {"nanoseconds": self.weight})
+        period = self.summary["sources"][0]["period"]
+        shown = {}
+        for row in self.summary["top_by_self"] + self.summary["top_by_total"]:
+            if os.path.basename(row["file"]) == self.PROGRAM:
+                shown[row["function"]] = (row["self"] * period, row["total"] * period)
+        for name, (own, total) in self.expected.items():
+            self.assert_near(shown[name][0], own, 1, name)
+            self.assert_near(shown[name][1], total, 1, name)
 
     def test_pprof(self):
-        rows, total = Pprof(self.path("pprof")).top("-sample_index=cpu", "-focus=" + self.PROGRAM)
-        _, total = Pprof(self.path("pprof")).top("-sample_index=cpu")
-        self.assertEqual(total, self.weight("pprof"))
-        rows, _ = Pprof(self.path("pprof")).top("-sample_index=cpu", "-files=false")
-        for name, (own, whole) in self.expected("pprof").items():
-            if name != "<module>":  # the standard library's modules have that name too
-                self.assert_near(rows[name].self, own, 1, name)
-                self.assert_near(rows[name].total, whole, 1, name)
+        rows, total = Pprof(self.path("pprof")).top("-sample_index=cpu")
+        self.assert_near(total, self.weight, 1, "total")
+        self.assert_rows(rows, self.expected_of_unique_names, step=1)
         self.assertIn("<module>", rows)
+        tags = Pprof(self.path("pprof")).tags("-sample_index=cpu")
+        self.assert_near(sum(tags["tid"].values()), self.weight, 1, "tids")
 
     def test_firefox_profiler(self):
         with ProfilerCli(self.packages, self.path("firefox")) as viewer:
             threads = viewer.threads()
-            self.assertGreaterEqual(len(threads), 2)
-            tables = [viewer.functions(thread) for _, thread in threads]
-        total = sum(row.self for rows in tables for row in rows.values())
-        self.assert_near(total, self.weight("firefox") / NS_PER_MS, 0.01, "total")
-        for name in self.FUNCTIONS:
-            self.assertTrue(any(name in rows for rows in tables), name)
+            tables = {thread["tid"]: viewer.functions(thread) for _, thread in threads}
+        self.assertGreaterEqual(len(tables), 2)
+        for tid, rows in tables.items():
+            total = sum(row.self for row in rows.values())
+            self.assert_near(total, self.known.by_thread["nanoseconds", tid] / NS_PER_MS, 0.01, "thread %s" % tid)
+        for name, (own, total) in self.expected_of_unique_names.items():
+            self.assert_near(sum(rows[name].self for rows in tables.values() if name in rows), own / NS_PER_MS, 0.01, name)
+            self.assert_near(sum(rows[name].total for rows in tables.values() if name in rows), total / NS_PER_MS, 0.01, name)
+        self.assertTrue(any("<module>" in rows for rows in tables.values()))
 
     def test_speedscope(self):
         names = ["speedscope", "chrome-trace", "perf-script"]
@@ -359,22 +369,23 @@ class Recorded(RootTestCase, ConsumerTestCase):
     def test_pstats(self):
         for command in pstats_commands(self.folder):
             total, rows = read_pstats(*command(self.path("pstats")))
-            self.assertAlmostEqual(total, self.weight("pstats") / 1e9, 6)
-            for name, (own, whole) in self.expected("pstats").items():
-                [row] = [row for (file, _, function), (row, _) in rows.items()
-                         if function == name and os.path.basename(file) == self.PROGRAM]
+            self.assertAlmostEqual(total, self.weight / 1e9, 6)
+            for name, (own, whole) in self.expected.items():
+                [row] = [
+                    row
+                    for (file, _, function), (row, _) in rows.items()
+                    if function == name and os.path.basename(file) == self.PROGRAM
+                ]
                 self.assertAlmostEqual(row[2], own / 1e9, 6, name)
                 self.assertAlmostEqual(row[3], whole / 1e9, 6, name)
 
     def test_callgrind_annotate(self):
-        path = self.path("callgrind")
-        own, total = annotate(path)
-        self.assertEqual(total, self.weight("callgrind"))
-        whole, _ = annotate(path, "--inclusive=yes")
-        for name, (self_weight, total_weight) in self.expected("callgrind").items():
-            if name != "<module>":
-                self.assert_near(own.get(name, 0), self_weight, 1, name)
-                self.assert_near(whole[name], total_weight, 1, name)
+        own, total = annotate(self.path("callgrind"))
+        self.assertEqual(total, self.weight)
+        whole, _ = annotate(self.path("callgrind"), "--inclusive=yes")
+        for name, (self_weight, total_weight) in self.expected_of_unique_names.items():
+            self.assertEqual(own.get(name, 0), self_weight, name)
+            self.assertEqual(whole[name], total_weight, name)
 
     def test_perf_script(self):
         weight = 0
@@ -382,7 +393,7 @@ class Recorded(RootTestCase, ConsumerTestCase):
             for line in lines:
                 head = re.match(r"^\S.*? +\d+/\d+ \[\d+\] \d+\.\d{6}: +(\d+) cpu-clock:$", line)
                 weight += int(head[1]) if head else 0
-        self.assertEqual(weight, self.weight("perf-script"))
+        self.assertEqual(weight, self.weight)
 
 
 def main():

@@ -166,8 +166,9 @@ class ProfilerCli:
 
     def functions(self, thread):
         """{function: Row}"""
-        self.call("thread", "select", thread["threadHandle"])
-        functions = self.document("thread", "functions")["functions"]
+        functions = self.document(
+            "thread", "functions", "--thread", thread["threadHandle"], "--include-idle", "--limit", "0"
+        )["functions"]
         rows = collections.defaultdict(lambda: Row(0, 0))
         for one in functions:
             old = rows[one["name"]]

@@ -100,7 +100,7 @@ class ChromeTrace {
         const auto same = std::ranges::mismatch(open_, path_).in1 - open_.begin();
         close_to(static_cast<size_t>(same));
         for (auto i = static_cast<size_t>(same); i < path_.size(); i++) {
-            write_begin(path_[i], begin_ns);
+            write_slice("B", path_[i], begin_ns);
             open_.push_back(path_[i]);
         }
         end_ns_ = begin_ns + duration;
@@ -109,25 +109,26 @@ class ChromeTrace {
     // Innermost first, as the format wants it.
     void close_to(size_t depth) {
         for (; open_.size() > depth; open_.pop_back()) {
-            begin_event("E");
-            json_.key("ts");
-            json_.raw(decimal(end_ns_, kMicroDigits));
-            end_event();
+            write_slice("E", open_.back(), end_ns_);
         }
     }
 
-    void write_begin(FrameId id, uint64_t time_ns) {
-        const Frame frame = stacks_.frame(id);
-        begin_event("B");
+    // Its end has the name too: Firefox Profiler refuses events without one.
+    void write_slice(std::string_view phase, FrameId id, uint64_t time_ns) {
+        begin_event(phase);
         json_.key("ts");
         json_.raw(decimal(time_ns, kMicroDigits));
-        json_.member("cat", kind_name(frame.kind));
-        json_.member("name", slice_name(id, frame));
+        json_.member("cat", kind_name(stacks_.frame(id).kind));
+        if (id.value >= names_.size()) names_.resize(stacks_.frame_count());
+        std::string& name = names_[id.value];
+        if (name.empty()) name = slice_name(id);
+        json_.member("name", name);
         end_event();
     }
 
     // The place is part of the name: readers that show arguments make them part of the function.
-    [[nodiscard]] std::string slice_name(FrameId id, const Frame& frame) const {
+    [[nodiscard]] std::string slice_name(FrameId id) const {
+        const Frame frame = stacks_.frame(id);
         std::string name = name_text(stacks_.name(id));
         if (frame.kind == FrameKind::kMarker) return name;
         const bool has_file = frame.file.value != 0;
@@ -165,6 +166,7 @@ class ChromeTrace {
     JsonStream json_;
     const Units units_;
     RootedStacks stacks_;
+    std::vector<std::string> names_;  // of slices, by frame
     uint32_t next_tid_ = 1;
     uint32_t pid_ = 0;
     uint32_t tid_ = 0;

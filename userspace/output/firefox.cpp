@@ -176,7 +176,7 @@ class Firefox {
         const ThreadFacts facts = thread_facts(profile_, lane.thread);
         const Unit& unit = units_.list()[lane.unit];
         std::string name = name_text(facts.thread.empty() ? "[unknown thread]" : facts.thread);
-        if (units_.list().size() > 1) name += fmt::format(" [{}]", printable(unit.sources));
+        if (lane.unit != 0) name += fmt::format(" [{}]", printable(unit.sources));
         std::string process = name_text(facts.process);
         if (!facts.container.empty()) process += fmt::format(" [{}]", name_text(facts.container));
         json_.begin_object();

@@ -98,7 +98,7 @@ class Speedscope {
         if (!facts.container.empty()) name += fmt::format("[{}] ", name_text(facts.container));
         name += fmt::format("{} (pid {}) / {} (tid {})", name_text(facts.process), facts.pid,
                             name_text(facts.thread), facts.tid);
-        if (units_.list().size() > 1) name += fmt::format(" [{}]", printable(unit.sources));
+        if (lane.unit != 0) name += fmt::format(" [{}]", printable(unit.sources));
         return name;
     }
 

@@ -105,15 +105,12 @@ INSTANTIATE_TEST_SUITE_P(AllOutputs, HostileNames, ::testing::ValuesIn(all_outpu
 
 // What Python and C++ themselves put between such characters must arrive as it is.
 TEST_P(HostileNames, OrdinaryNamesOfPythonSurvive) {
+    if (GetParam().name == "html") return;  // compressed; page_data is what is in it
     test::ProfileBuilder b;
     const auto thread = b.thread(1, "python", 1, "python");
     for (const char* name : {"<module>", "<lambda>", "Foo.<locals>.bar", "f.<locals>.<genexpr>"})
         b.add(thread, {b.python(name, "a.py", 1)});
-    std::string text = GetParam().write(b.take());
-    for (const auto& [escape, character] : {std::pair{"\\u003c", '<'}, {"\\u003e", '>'}}) {
-        for (size_t at = text.find(escape); at != std::string::npos; at = text.find(escape, at))
-            text.replace(at, 6, 1, character);  // JSON in HTML
-    }
+    const std::string text = GetParam().write(b.take());
     for (const char* name : {"<module>", "<lambda>", "Foo.<locals>.bar", "f.<locals>.<genexpr>"})
         EXPECT_THAT(text, HasSubstr(name));
 }
