@@ -4,10 +4,10 @@
  * that have one are still there: a freed code object's address is soon used by another one, and a
  * name must not outlive its object.
  *
- *   short-lived code   (enum code_lifetime) is watched: its fingerprint is taken in every sample
- * and is part of the stack's hash lasting code       is checked in every stack that was not sent
- * before, and in one of KNOWN_STACKS_PER_CHECK samples of the process whose stack was; what has
- * been replaced once is watched from then on
+ * Short-lived code (enum code_lifetime) is watched: its fingerprint is taken in every sample and is
+ * part of the stack's hash. Lasting code is checked in every stack that was not sent before, and in
+ * one of KNOWN_STACKS_PER_CHECK samples of the process whose stack was; what has been replaced once
+ * is watched from then on.
  */
 #pragma once
 
