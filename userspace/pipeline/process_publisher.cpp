@@ -150,9 +150,10 @@ void ProcessPublisher::watch(uint32_t pid, bool follow_children) {
     for (const process::Mapping& mapping : table_->mappings(id)) mapped(id, mapping);
 }
 
-// Others are never sampled, and their files need not be read.
+// Others are never sampled, and their files need not be read. Who is in a cgroup is the kernel's to
+// say.
 bool ProcessPublisher::may_be_sampled(uint32_t pid) const {
-    if (tables_.target() == TARGET_ALL) return true;
+    if (tables_.target() != TARGET_PROCESSES) return true;
     const std::scoped_lock lock(mutex_);
     const auto found = states_.find(pid);
     return found != states_.end() && (found->second->entry.flags & PROCESS_WATCHED) != 0;
