@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts of /proc: each reader gets the same bytes.
 #include "fuzz.h"
-#include "pipeline/jit_names.h"
+#include "sys/cgroups.h"
 #include "sys/kernel_hazard.h"
 #include "sys/proc.h"
 
@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::use(sys::parse_maps(text));
     fuzz::use(sys::parse_stat(text));
     fuzz::use(sys::parse_busy_ns(text, 100));
-    fuzz::use(pipeline::innermost_pid(text));
+    fuzz::use(sys::parse_namespace_pid(text));
     const std::string upstream = sys::upstream_version(text, text, text);
     fuzz::use(sys::user_copy_hazard(upstream, text));
     return 0;

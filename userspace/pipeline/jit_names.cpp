@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
+#include "sys/cgroups.h"
 #include "sys/clock.h"
 #include "sys/proc.h"
 
@@ -18,7 +18,6 @@ namespace {
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr uint64_t kPauseNs = kNsPerSecond;
 constexpr uint64_t kPausePerReading = 19;  // of what reading took
-constexpr size_t kMaxStatusBytes = 64 << 10;
 
 // When the process was started, on the wall clock; 0 if that is not known.
 int64_t start_unix_seconds(uint32_t pid) {
@@ -41,23 +40,9 @@ bool is_believable(const struct stat& file, uint32_t pid) {
 
 }  // namespace
 
-uint32_t innermost_pid(std::string_view status_text) {
-    constexpr std::string_view kLabel = "\nNSpid:";
-    const size_t at = status_text.find(kLabel);
-    if (at == std::string_view::npos) return 0;
-    std::string_view line = status_text.substr(at + kLabel.size());
-    line = line.substr(0, line.find('\n'));
-    const size_t last = line.find_last_of(" \t");
-    if (last != std::string_view::npos) line.remove_prefix(last + 1);
-    uint32_t pid = 0;
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), pid);
-    return error == std::errc{} && end == line.data() + line.size() ? pid : 0;
-}
-
 void JitNames::read(Maps& maps, const process::ProcessTable& table, process::InstanceId instance) {
     const uint32_t pid = table.pid(instance);
-    const auto status = sys::read_file(fmt::format("/proc/{}/status", pid), kMaxStatusBytes);
-    const uint32_t own_pid = status ? innermost_pid(*status) : 0;
+    const uint32_t own_pid = sys::namespace_pid(pid);  // by which it names its files
     if (own_pid == 0) return;
 
     const auto read_one = [pid](const std::string& path, Version& version, auto& result,

@@ -53,8 +53,4 @@ class JitNames {
     std::unordered_map<uint32_t, Maps> maps_;  // by InstanceId
 };
 
-// The process id in the innermost pid namespace, by which a process names its files, from the text
-// of /proc/PID/status; 0 if it has none.
-[[nodiscard]] uint32_t innermost_pid(std::string_view status_text);
-
 }  // namespace pyebpf::pipeline

@@ -74,13 +74,15 @@ uint32_t parse_namespace_pid(std::string_view status) {
     line = line.substr(0, line.find('\n'));
     const size_t last = line.find_last_of(" \t");
     if (last == std::string_view::npos) return 0;
+    line.remove_prefix(last + 1);
     uint32_t pid = 0;
-    std::from_chars(line.data() + last + 1, line.data() + line.size(), pid);
-    return pid;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), pid);
+    return error == std::errc{} && end == line.data() + line.size() ? pid : 0;
 }
 
 uint32_t namespace_pid(uint32_t pid) {
-    const auto text = read_file(fmt::format("/proc/{}/status", pid), 16384);
+    constexpr size_t kMaxStatusBytes = 64 << 10;  // the list of groups is before it
+    const auto text = read_file(fmt::format("/proc/{}/status", pid), kMaxStatusBytes);
     return text ? parse_namespace_pid(*text) : 0;
 }
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "sys/proc.h"
+#include "sys/cgroups.h"
 
 namespace pyebpf::pipeline {
 namespace {
@@ -20,23 +20,12 @@ class NoObserver : public process::ProcessObserver {
     void forked(process::InstanceId, process::InstanceId) override {}
 };
 
-TEST(InnermostPid, IsTheLastOfTheNamespaces) {
-    EXPECT_EQ(innermost_pid("Name:\tx\nNSpid:\t4711\t17\nNSpgid:\t1\n"), 17u);
-    EXPECT_EQ(innermost_pid("Name:\tx\nNSpid:\t4711\n"), 4711u);
-    EXPECT_EQ(innermost_pid("Name:\tNSpid:\t5\n"), 0u);
-    EXPECT_EQ(innermost_pid("Name:\tx\nNSpid:\t\n"), 0u);
-    EXPECT_EQ(innermost_pid("Name:\tx\nNSpid:\t12x\n"), 0u);
-    EXPECT_EQ(innermost_pid(""), 0u);
-}
-
 // This process is the target: its perf map is the one that it writes here.
 TEST(JitNames, ReadsThePerfMapOfTheTarget) {
     NoObserver observer;
     process::ProcessTable table(observer);
     table.scan();
-    const auto status = sys::read_file("/proc/self/status");
-    ASSERT_TRUE(status.has_value());
-    const uint32_t pid = innermost_pid(*status);
+    const uint32_t pid = sys::namespace_pid(static_cast<uint32_t>(getpid()));
     ASSERT_NE(pid, 0u);
     const process::InstanceId instance =
         table.find(static_cast<uint32_t>(getpid()), UINT64_MAX - 1);

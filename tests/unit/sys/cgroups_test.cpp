@@ -28,6 +28,8 @@ TEST(NamespacePid, IsTheLastNumber) {
     EXPECT_EQ(parse_namespace_pid("Name:\tx\nNSpid:\t32377\t17\t1\nNSpgid:\t5\n"), 1u);
     EXPECT_EQ(parse_namespace_pid("Name:\tx\nNSpid:\t32377\n"), 32377u);
     EXPECT_EQ(parse_namespace_pid("Name:\tNSpid:\t5\n"), 0u);
+    EXPECT_EQ(parse_namespace_pid("Name:\tx\nNSpid:\t\n"), 0u);
+    EXPECT_EQ(parse_namespace_pid("Name:\tx\nNSpid:\t12x\n"), 0u);
     EXPECT_EQ(parse_namespace_pid(""), 0u);
 }
 
