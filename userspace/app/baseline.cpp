@@ -11,6 +11,7 @@
 #include "app/run_series.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/temporary_folder.h"
 #include "compare/baseline.h"
 #include "compare/calibration.h"
 #include "output/output_file.h"
@@ -20,30 +21,6 @@ namespace pyebpf::app {
 namespace {
 
 constexpr int64_t kSecondsOfDay = 24 * 60 * 60;
-
-// Goes with everything in it.
-class TemporaryFolder {
-  public:
-    static Result<TemporaryFolder> make() {
-        const char* parent = std::getenv("TMPDIR");
-        TemporaryFolder folder;
-        std::string path = std::string(parent != nullptr ? parent : "/tmp") + "/pyebpf-XXXXXX";
-        if (::mkdtemp(path.data()) == nullptr) return fail_errno("create " + path, errno);
-        folder.path_ = path;
-        return folder;
-    }
-    TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-    TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-  private:
-    TemporaryFolder() = default;
-    std::string path_;
-};
 
 std::string date_text(int64_t unix_s) {
     const time_t seconds = unix_s;

@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/temporary_folder.h"
 #include "compare/exit_codes.h"
 #include "record/reader.h"
 #include "sys/child_process.h"
@@ -40,27 +42,19 @@ class Workspace {
             workspace.path_ = keep_directory;
             return workspace;
         }
-        const char* parent = std::getenv("TMPDIR");
-        std::string path = std::string(parent != nullptr ? parent : "/tmp") + "/pyebpf-XXXXXX";
-        if (mkdtemp(path.data()) == nullptr) return fail_errno("create " + path, errno);
-        workspace.path_ = path;
-        workspace.is_temporary_ = true;
+        auto folder = TemporaryFolder::make();
+        if (!folder) return tl::unexpected(folder.error());
+        workspace.path_ = folder->path();
+        workspace.temporary_.emplace(std::move(*folder));
         return workspace;
     }
-    Workspace(Workspace&& other) noexcept
-        : path_(std::move(other.path_)), is_temporary_(std::exchange(other.is_temporary_, false)) {}
-    Workspace& operator=(Workspace&&) = delete;
-    ~Workspace() {
-        std::error_code ignored;
-        if (is_temporary_) std::filesystem::remove_all(path_, ignored);
-    }
     [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-    [[nodiscard]] bool is_temporary() const { return is_temporary_; }
+    [[nodiscard]] bool is_temporary() const { return temporary_.has_value(); }
 
   private:
     Workspace() = default;
     std::string path_;
-    bool is_temporary_ = false;
+    std::optional<TemporaryFolder> temporary_;
 };
 
 // The last lines of what a command wrote.
