@@ -47,7 +47,6 @@ class Trigger {
     [[nodiscard]] static Result<Trigger> open(const std::string& text, double cpus,
                                               std::span<const uint32_t> pids);
 
-    [[nodiscard]] bool needs_cpu_time() const { return level_.has_value(); }
     // Whether it happened since the last call. cpu_ns: CPU time of the targets so far;
     // is_signalled: SIGUSR1 came.
     [[nodiscard]] bool fired(uint64_t now_ns, uint64_t cpu_ns, bool is_signalled);

@@ -229,10 +229,6 @@ Result<void> Sampler::put_process(uint32_t tgid, const process_entry& entry) {
     return {};
 }
 
-void Sampler::remove_process(uint32_t tgid) {
-    bpf_map_delete_elem(bpf_map__fd(kernel_->skeleton->maps.processes), &tgid);
-}
-
 Result<void> Sampler::watch_cgroup(uint64_t id, uint32_t level) {
     if (level >= MAX_CGROUP_LEVELS) {
         return fail(fmt::format("a cgroup {} levels deep cannot be watched; the limit is {}", level,

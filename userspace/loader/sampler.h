@@ -82,7 +82,6 @@ class Sampler final : public WalkerTables {
     }
     [[nodiscard]] Result<uint32_t> add_layout(python_layout layout) override;
     [[nodiscard]] Result<void> put_process(uint32_t tgid, const process_entry& entry) override;
-    void remove_process(uint32_t tgid);
     // TARGET_CGROUPS: what is in the cgroup (v2) with this id, `level` levels below the root, or
     // below it.
     [[nodiscard]] Result<void> watch_cgroup(uint64_t id, uint32_t level);
