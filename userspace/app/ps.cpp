@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/terminal.h"
 #include "output/columns.h"
 #include "output/names.h"
 #include "pipeline/python_survey.h"
@@ -29,6 +30,7 @@ using pipeline::PythonProcess;
 
 constexpr size_t kShortId = 12;
 constexpr size_t kCommandColumns = 60;
+constexpr size_t kLeastCommandColumns = 12;
 constexpr size_t kContainerColumns = 32;
 
 // Name, else id, unit or cgroup: as in profiles.
@@ -117,6 +119,7 @@ class PsCommand : public Command {
         return rows;
     }
 
+    // Commands give way where the terminal is too narrow.
     static std::string as_text(const std::vector<Row>& rows) {
         const std::vector<std::string> titles{"PID",     "OWN PID", "CONTAINER", "PYTHON",
                                               "THREADS", "CPU",     "SUPPORTED", "COMMAND"};
@@ -136,6 +139,12 @@ class PsCommand : public Command {
         for (const auto& line : table)
             for (size_t i = 0; i < line.size(); ++i)
                 widths[i] = std::max(widths[i], output::columns(line[i]));
+        if (const auto columns = terminal_columns()) {
+            size_t used = 0;
+            for (size_t i = 0; i + 1 < widths.size(); ++i) used += widths[i] + 2;
+            const size_t left = std::max(kLeastCommandColumns, *columns - std::min(*columns, used));
+            for (auto& line : table) line.back() = output::shortened(line.back(), left);
+        }
         std::string text;
         for (const auto& line : table) {
             for (size_t i = 0; i < line.size(); ++i) {

@@ -19,6 +19,7 @@
 #include "app/status_line.h"
 #include "app/stop_signals.h"
 #include "app/targets.h"
+#include "app/terminal.h"
 #include "app/trigger.h"
 #include "base/log.h"
 #include "output/format.h"
@@ -461,10 +462,7 @@ Result<void> RecordCommand::write_outputs(const pipeline::Recorder& recorder,
         if (auto committed = outputs.statistics->commit(); !committed) return committed;
     }
     if (quiet_) return {};
-    std::fputs(output::summary(*profile, {.color = isatty(STDERR_FILENO) != 0 &&
-                                                   std::getenv("NO_COLOR") == nullptr})
-                   .c_str(),
-               stderr);
+    std::fputs(output::summary(*profile, {.color = wants_color(STDERR_FILENO)}).c_str(), stderr);
     log::info("wrote " + file.name());
     return {};
 }

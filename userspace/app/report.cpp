@@ -2,7 +2,6 @@
 // pyebpf report: a recording as text for the terminal, or as JSON.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "app/command.h"
 #include "app/profile_input.h"
+#include "app/terminal.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/sink.h"
@@ -42,14 +42,6 @@ std::optional<std::string> read_source(std::string_view path) {
     if (read < 0) return std::nullopt;
     text.resize(static_cast<size_t>(read));
     return text;
-}
-
-size_t terminal_width() {
-    winsize size{};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    const char* columns = std::getenv("COLUMNS");
-    const long number = columns == nullptr ? 0 : std::strtol(columns, nullptr, 10);
-    return number > 0 && number < 10'000 ? static_cast<size_t>(number) : kWidthWithoutTerminal;
 }
 
 // $PAGER, as git and man do it; less keeps colors only with -R.
@@ -163,8 +155,8 @@ Result<void> ReportCommand::check() const {
 }
 
 report::ViewOptions ReportCommand::view_options() const {
-    return {.width = width_ != 0 ? width_ : terminal_width(),
-            .color = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr};
+    return {.width = width_ != 0 ? width_ : terminal_columns().value_or(kWidthWithoutTerminal),
+            .color = wants_color(STDOUT_FILENO)};
 }
 
 Result<std::string> ReportCommand::view(const report::StackAmounts& amounts) const {
