@@ -68,12 +68,15 @@ Result<Trigger> Trigger::open(const std::string& text, double cpus,
         trigger.level_.emplace(*condition);
         return trigger;
     }
+    constexpr const char* kConditions =
+        "wait for cpu>80%/10s, SIGUSR1, tracepoint:…, uprobe:…, uretprobe:… or usdt:…";
     auto source = events::find_source(text, pids);
+    if (!source && text.find(':') == std::string::npos)
+        return fail(fmt::format("there is no condition '{}'", text), kConditions, kExitUsage);
     if (!source) return tl::unexpected(source.error());
     if (source->kind == events::EventSource::Kind::kPerf) {
         return fail(fmt::format("'{}' happens all the time: nothing to wait for", text),
-                    "wait for cpu>80%/10s, SIGUSR1, tracepoint:…, uprobe:…, uretprobe:… or usdt:…",
-                    kExitUsage);
+                    kConditions, kExitUsage);
     }
     auto counter = events::EventCounter::open(*source);
     if (!counter) return tl::unexpected(counter.error());
