@@ -163,11 +163,12 @@ def is_as_expected(names):
 
 class Checks:
     def __init__(self):
-        self.failed = 0
+        self.failed = []
 
     def check(self, holds, text):
         print("  %s %s" % ("ok    " if holds else "FAILED", text), flush=True)
-        self.failed += not holds
+        if not holds:
+            self.failed.append(text)
 
 
 def record(pyebpf, python, text, folder, checks, *options):
@@ -233,8 +234,9 @@ def profile(pyebpf, python, folder, checks):
     checks.check(named >= NAMED_SHARE * busy, "%.1f %% of them have the whole stack by name" % (100 * named / max(busy, 1)))
     share = in_a / max(named, 1)
     checks.check(abs(share - SHARE_OF_A) <= SHARE_TOLERANCE, "share of busy_a %.3f (true %.3f)" % (share, SHARE_OF_A))
-    # Start-up, imports and the calls around spin() are the rest: a process that is not seen as Python would be nothing else.
-    checks.check(busy >= 0.5 * total, "share of spin() in all samples %.3f" % (busy / max(total, 1)))
+    # Start-up, imports and the calls around spin() are the rest, half of all where emulation is slow; a process that is not seen as
+    # Python would be nothing else.
+    checks.check(busy >= 0.25 * total, "share of spin() in all samples %.3f" % (busy / max(total, 1)))
     losses = {name: entry["value"] for name, entry in counted.items() if entry["loss"] and entry["value"]}
     lost = {name: value for name, value in losses.items() if name in ("ticks_lost", "stack_parts_missing")}
     print("  imperfections counted: %s" % (losses or "none"))
@@ -341,6 +343,8 @@ def main(arguments):
         with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
             profile_cgroup(pyebpf, pythons[0], folder, checks)
     print("%s on %s" % ("FAILED" if checks.failed else "passed", platform.release()))
+    for text in checks.failed:
+        print("  " + text)
     return 1 if checks.failed else 0
 
 

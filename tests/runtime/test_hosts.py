@@ -62,6 +62,16 @@ class Hosts(RootTestCase):
 
 
 class Ways(RootTestCase):
+    def test_threads_that_c_code_created(self):
+        for run in record_each(able_to_import("ctypes"), "c_threads.py", 2, batch=3):
+            with self.subTest(python=run.interpreter.name):
+                self.assert_nothing_lost(run.recording)
+                for function in ("holds_the_gil", "releases_the_gil"):
+                    stacks = run.stacks.having(function)
+                    self.assert_enough(stacks, 50, run.stacks.describe(4))
+                    wrong = stacks.where(lambda stack: stack.names[:2] != ["in_c_thread", function])
+                    self.assertEqual(wrong.count, 0, wrong.describe(4))
+
     def test_subinterpreters(self):
         for run in record_each(interpreters((3, 8)), "subinterpreters.py", 2, batch=3):
             with self.subTest(python=run.interpreter.name):

@@ -126,7 +126,8 @@ class Kinds(EachInterpreter):
     def test_c_frames_stand_between_caller_and_callback(self):
         """True order: what calls back (the interpreter's sort, libc's qsort) is above its caller and below its callee.
 
-        Debian's interpreters have no symbols, so their sort() has no name.
+        Debian's interpreters have no symbols, so their sort() has no name. A library's first samples end in it, until its unwind
+        rows are loaded; they are counted by the profiler and left out here.
         """
         callers_back = {"by_sort": r"python", "by_ctypes": r"libc[.-]"}
         for run in self.run_each("callbacks.py", 2 * SECONDS, options=["--native=all"]):
@@ -134,7 +135,9 @@ class Kinds(EachInterpreter):
                 for way in callers_back.keys() & set(run.report["ways"]):
                     stacks = run.stacks.having(way, way[len("by_") :] + "_callback", "work")
                     self.assert_enough(stacks, 10, way)
-                    wrong = stacks.where(lambda stack: not re.search(callers_back[way], between(stack, way)))
+                    whole = stacks.where(lambda stack: stack.frames[0].kind == "native")
+                    self.assertGreater(whole.count, stacks.count / 2, stacks.describe(5))
+                    wrong = whole.where(lambda stack: not re.search(callers_back[way], between(stack, way)))
                     self.assertEqual(wrong.count, 0, wrong.describe(5))
 
     def test_class_members(self):

@@ -197,11 +197,14 @@ struct Recorder::Parts {
     std::vector<ResolvedId> resolved;  // by sample; they get their stacks when they are written
     std::vector<sample_record> batch;
     std::unordered_map<uint32_t, profile::ProcessId> processes;  // by InstanceId
+    // A sample in the middle of an exec has the new address space, and the instance before it by
+    // its time: an address space is that of its last sample.
     struct Space {
-        Identity identity;
-        uint64_t last_taken_ns = 0;  // when its last sample was taken from the queue
+        process::InstanceId instance;
+        uint64_t last_taken_ns = 0;  // the taken_ns of its last sample
     };
-    std::unordered_map<uint32_t, Space> spaces;  // by InstanceId, until the instance is forgotten
+    std::unordered_map<Identity, Space, IdentityHash> spaces;  // until they are forgotten
+    uint64_t taken_ns = 0;                                     // when the queue was emptied last
     std::set<uint32_t> sampled;  // InstanceIds with samples that are not written yet
     std::unordered_map<uint64_t, profile::ThreadId> threads;  // by ProcessId << 32 | tid
     std::array<uint64_t, PYTHON_OUTCOMES> python_outcomes{};
@@ -385,6 +388,7 @@ void Recorder::Parts::take_unfinished_waits() {
 void Recorder::Parts::take_records() {
     // First everything that was sampled, then the process events, which are then newer; then names,
     // while the processes live.
+    taken_ns = sys::monotonic_ns();
     reader->take([this](std::span<const uint8_t> record) {
         record_header header{};
         if (record.size() < sizeof(header)) return;
@@ -435,7 +439,7 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     taken.thread = thread_of(process_of(instance), sample);
     ++samples;
     sampled.insert(instance.value);
-    spaces[instance.value] = {{sample.space.tgid, sample.space.generation}, sys::monotonic_ns()};
+    spaces[{sample.space.tgid, sample.space.generation}] = {instance, taken_ns};
     // A stack means the code objects that were there when it was sent, before its first sample.
     // Others may be at these addresses by now.
     sample_record as_sent = sample;
@@ -515,13 +519,14 @@ void Recorder::Parts::name_samples() {
 
 void Recorder::Parts::forget_what_is_written() {
     profile.samples.clear();
-    // Code and mappings of processes that have ended, once no sample can be on its way any more.
-    const uint64_t now = sys::monotonic_ns();
+    // Code and mappings of processes that have ended, once no sample can be on its way any more: by
+    // what was taken from the queue. Reading symbols takes seconds on a busy machine, and the rest
+    // of a process's samples wait there meanwhile.
     std::erase_if(spaces, [&](const auto& entry) {
-        const process::InstanceId id{entry.first};
-        if (table->alive(id) || now - entry.second.last_taken_ns < kLateSampleNs) return false;
+        const process::InstanceId id = entry.second.instance;
+        if (table->alive(id) || taken_ns - entry.second.last_taken_ns < kLateSampleNs) return false;
         describe_process(id);  // with its end
-        store.forget(entry.second.identity);
+        store.forget(entry.first);
         table->forget_mappings(id);
         return true;
     });
