@@ -98,6 +98,7 @@ __noinline int start_python(void)
         state->address != by_list)
         bpf_map_update_elem(&thread_states, &thread, &state->address, BPF_ANY);
 
+    scratch->sample.thread_state = state->address;
     scratch->sample.flags |= python_activity(state, process, layout);
     walk->layout = index;
     /* Where the native walk ended. With 3.10's boundary for every frame, 1,024 frames and the

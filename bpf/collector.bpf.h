@@ -143,6 +143,7 @@ static __always_inline void fill_head(struct sample_scratch *scratch, struct pro
     sample->kernel_hash = 0;
     sample->native_hash = 0;
     sample->python_hash = 0;
+    sample->thread_state = 0;
     sample->python_outcome = PYTHON_NOT_A_PYTHON_PROCESS;
     sample->native_outcome = NATIVE_NOT_TAKEN;
     sample->python_code_defined = 1;

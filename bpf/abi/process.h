@@ -41,7 +41,7 @@ struct watched_thread {
     uint32_t tgid;
 };
 #define MAX_WATCHED_THREADS 65536
-ABI_ASSERT(sizeof(struct watched_thread) == 160, "watched_thread");
+ABI_ASSERT(sizeof(struct watched_thread) == 168, "watched_thread");
 
 enum process_flag {
     PROCESS_WATCHED = 1 << 0, /* a target (-p and its children, or the command) */

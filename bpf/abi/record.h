@@ -103,6 +103,7 @@ struct sample_record {
     uint64_t kernel_hash; /* 0: no such part */
     uint64_t native_hash;
     uint64_t python_hash;
+    uint64_t thread_state; /* address of the PyThreadState; 0: none was found */
     uint32_t tid;
     uint32_t cpu;
     uint16_t source; /* index into the event sources of this recording */
@@ -113,7 +114,7 @@ struct sample_record {
     uint8_t activity;            /* enum thread_activity */
     char thread_name[THREAD_NAME_BYTES];
 };
-ABI_ASSERT(sizeof(struct sample_record) == 104, "sample_record");
+ABI_ASSERT(sizeof(struct sample_record) == 112, "sample_record");
 
 enum stack_part { STACK_KERNEL = 1, STACK_NATIVE = 2, STACK_PYTHON = 3 };
 

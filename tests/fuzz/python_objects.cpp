@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         return true;
     };
     fuzz::use(python::read_code(read, layout.walker, kMemory, kMemory + 8));
+    fuzz::use(python::read_outermost_frame(read, layout.walker, kMemory).code);
     python::Runtime runtime;
     runtime.layout = layout.walker;
     runtime.interpreters_head = {kMemory};

@@ -224,8 +224,7 @@ class Threads(EachInterpreter):
                         self.assertTrue("run" in names[:at], "the thread's bootstrap is missing: %s" % stack)
                         self.assertLessEqual(len([name for name in names if name.startswith("worker_")]), 1)
                         tids.setdefault(worker, set()).add(stack.tid)
-                    if run.interpreter.minor >= (3, 14):
-                        self.assertEqual({stack.thread_name for stack in stacks}, {"worker-%d" % index})
+                    self.assertEqual({stack.thread_name for stack in stacks}, {"worker-%d" % index})
                 self.assertEqual([len(ids) for ids in tids.values()], [1, 1, 1], "one thread each")
                 self.assertEqual(len(set.union(*tids.values())), 3)
 

@@ -164,4 +164,15 @@ std::string ThreadNameReader::read(uint32_t pid, const python_layout& layout, ui
     return decode_text(text.bytes, text.encoding) + (text.is_cut ? "…" : "");
 }
 
+std::string ThreadNameReader::read_of_state(uint32_t pid, const python_layout& layout,
+                                            uint64_t thread_state) {
+    if (!is_known(layout)) return {};
+    const python::LiveFrame outermost = python::read_outermost_frame(
+        [pid](uint64_t address, void* to, size_t bytes) {
+            return sys::read_memory(pid, address, to, bytes);
+        },
+        layout, thread_state);
+    return read(pid, layout, outermost.code, outermost.frame);
+}
+
 }  // namespace pyebpf::pipeline

@@ -19,6 +19,9 @@ class ThreadNameReader {
     // code and frame: of the outermost Python frame. "" if it is not known; foreign text.
     [[nodiscard]] std::string read(uint32_t pid, const python_layout& layout, uint64_t code,
                                    uint64_t frame);
+    // Of the thread whose PyThreadState is at this address.
+    [[nodiscard]] std::string read_of_state(uint32_t pid, const python_layout& layout,
+                                            uint64_t thread_state);
 
   private:
     struct Process {

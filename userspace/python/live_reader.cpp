@@ -141,4 +141,25 @@ std::vector<LiveThread> read_threads(const ReadMemory& read, const Runtime& runt
     return threads;
 }
 
+LiveFrame read_outermost_frame(const ReadMemory& read, const python_layout& layout,
+                               uint64_t thread_state) {
+    uint64_t frame = read_u64(read, thread_state + layout.thread_state.frame).value_or(0);
+    if (frame != 0 && layout.cframe.current_frame != LAYOUT_ABSENT)
+        frame = read_u64(read, frame + layout.cframe.current_frame).value_or(0);
+    uint64_t outermost = 0;
+    for (size_t i = 0; frame != 0; ++i) {
+        if (i == kMaxLiveFrames) return {};
+        uint8_t owner = 0;
+        if (layout.shim_owner != 0 && !read(frame + layout.frame.owner, &owner, sizeof(owner)))
+            return {};
+        if (layout.shim_owner == 0 || owner < layout.shim_owner) outermost = frame;
+        const auto previous = read_u64(read, frame + layout.frame.previous);
+        if (!previous) return {};
+        frame = *previous;
+    }
+    if (outermost == 0) return {};
+    const auto code = read_u64(read, outermost + layout.frame.code);
+    return {code.value_or(0) & layout.code_mask, outermost};
+}
+
 }  // namespace pyebpf::python
