@@ -183,13 +183,20 @@ bool StackResolver::append_merged(const sample_record& sample, process::Instance
     PythonStackFacts found;
     size_t next_evaluator = 0;
     const auto append_evaluators = [&](size_t position) {
-        for (; next_evaluator < merged.evaluators.size() &&
-               merged.evaluators[next_evaluator].position == position;
+        if (native_frames_ != NativeFrames::kAll) return;
+        const auto append = [&](const profile::ReplacedEvaluator& evaluator, Level::Part part) {
+            levels.push_back({.place = native.places[evaluator.native], .part = part});
+        };
+        const auto& evaluators = merged.evaluators;
+        for (;
+             next_evaluator < evaluators.size() && evaluators[next_evaluator].position == position;
              ++next_evaluator) {
-            if (native_frames_ == NativeFrames::kAll)
-                levels.push_back({.place = native.places[merged.evaluators[next_evaluator].native],
-                                  .is_replaced = true});
+            const bool is_empty = evaluators[next_evaluator].begin == position;
+            append(evaluators[next_evaluator],
+                   is_empty ? Level::Part::kWhole : Level::Part::kOutermost);
         }
+        if (next_evaluator < evaluators.size() && evaluators[next_evaluator].begin == position)
+            append(evaluators[next_evaluator], Level::Part::kInlined);
     };
     for (size_t i = 0; i < merged.links.size(); ++i) {
         append_evaluators(i);
@@ -242,9 +249,9 @@ StackId StackResolver::stack(ResolvedId id) {
         }
         const std::span<const FrameId> frames =
             native_names_.frames(level.place);  // innermost first
-        const size_t shown_from = level.is_replaced ? frames.size() - 1 : 0;
-        for (size_t inlined = frames.size(); inlined-- > shown_from;)
-            stack = profile_.stacks.push(stack, frames[inlined]);
+        const size_t begin = level.part == Level::Part::kOutermost ? frames.size() - 1 : 0;
+        const size_t end = level.part == Level::Part::kInlined ? frames.size() - 1 : frames.size();
+        for (size_t next = end; next-- > begin;) stack = profile_.stacks.push(stack, frames[next]);
     }
     resolved.stack = stack;
     resolved.levels = {};

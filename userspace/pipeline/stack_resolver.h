@@ -90,8 +90,9 @@ class StackResolver {
     struct Level {
         profile::FrameId frame;
         PlaceId place;  // if frame is not valid
-        bool is_replaced =
-            false;  // an evaluator, for whose inlined functions the Python frame stands
+        // Of an evaluator, the functions that are inlined into it are at the leaf side of the
+        // Python frames that it runs, and itself at their root side.
+        enum class Part : uint8_t { kWhole, kInlined, kOutermost } part = Part::kWhole;
     };
     struct Resolved {
         std::vector<Level> levels;  // leaf first; empty once it is interned

@@ -98,8 +98,10 @@ MergeResult merge(std::span<const NativeLink> native, std::span<const PythonLink
         size_t here = next_run;
         while (here < runs.size() && runs[here].native != i) ++here;
         if (here < runs.size()) {
-            for (; next_run <= here; ++next_run) append(runs[next_run]);
-            result.evaluators.push_back({static_cast<uint32_t>(result.links.size()), i});
+            for (; next_run < here; ++next_run) append(runs[next_run]);
+            const auto begin = static_cast<uint32_t>(result.links.size());
+            append(runs[next_run++]);
+            result.evaluators.push_back({static_cast<uint32_t>(result.links.size()), i, begin});
             seen_evaluator = true;
             continue;
         }

@@ -55,11 +55,13 @@ struct MergedLink {
     bool operator==(const MergedLink&) const = default;
 };
 
-// A native frame that a run replaces. Who wants to show it puts it in front of links[position]: at
-// the root side of its run.
+// A native frame that a run replaces: that of links[begin, position). Who wants to show it puts it
+// in front of links[position], at the root side of its run, and what is inlined into it in front of
+// links[begin].
 struct ReplacedEvaluator {
     uint32_t position = 0;
     uint32_t native = 0;
+    uint32_t begin = 0;
     bool operator==(const ReplacedEvaluator&) const = default;
 };
 

@@ -48,19 +48,19 @@ TEST(Merge, RunReplacesTheEvaluatorThatHoldsItsBoundary) {
     EXPECT_EQ(result.runs_matched, 2u);
 }
 
-TEST(Merge, TellsWhichNativeFrameEachRunReplacedAndWhereItsRunEnds) {
+TEST(Merge, TellsWhichNativeFrameEachRunReplacedAndWhereItsRunBeginsAndEnds) {
     const std::vector<NativeLink> native{code(140), evaluator(300), evaluator(400), code(600)};
     const std::vector<PythonLink> python{frame(), frame(), boundary(260), boundary(350)};
     const MergeResult result = merge(native, python);
     EXPECT_EQ(show(result), "n0 p0 p1 n3");
-    const std::vector<ReplacedEvaluator> expected{{3, 1}, {3, 2}};
+    const std::vector<ReplacedEvaluator> expected{{3, 1, 1}, {3, 2, 3}};
     EXPECT_EQ(result.evaluators, expected);
 }
 
 TEST(Merge, EvaluatorWithoutARunIsNotReplaced) {
     const std::vector<NativeLink> native{evaluator(200), code(300), evaluator(400)};
     const std::vector<PythonLink> python{frame(), boundary(350)};
-    const std::vector<ReplacedEvaluator> expected{{3, 2}};
+    const std::vector<ReplacedEvaluator> expected{{3, 2, 2}};
     EXPECT_EQ(merge(native, python).evaluators, expected);
 }
 
