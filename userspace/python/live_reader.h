@@ -64,7 +64,7 @@ struct LiveFrame {
     uint64_t frame = 0;
 };
 // The outermost Python frame of a thread; zeros if it has none, or more frames than kMaxLiveFrames.
-// Not for free-threaded builds, whose frames the reader would have to keep from being freed.
+// The thread may run meanwhile: what is found has to be checked.
 inline constexpr size_t kMaxLiveFrames = 4096;
 [[nodiscard]] LiveFrame read_outermost_frame(const ReadMemory& read, const python_layout& layout,
                                              uint64_t thread_state);
