@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // large_recording [SAMPLES]: writes a recording of so many samples (default 10,000,000) to stdout, of 1,000 processes with four
-// threads each and 100,000 different stacks of 12 to 43 frames. `pyebpf report` is to read and aggregate it in 10 seconds and 1 GB.
+// threads each and 100 stacks of 12 to 43 frames of their own. `pyebpf report` is to read and aggregate it in 10 seconds and 1 GB.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ constexpr uint64_t kPeriodNs = 1'000'000;
 constexpr uint32_t kProcesses = 1000;
 constexpr uint32_t kThreadsPerProcess = 4;
 constexpr uint32_t kFunctions = 20'000;
-constexpr uint32_t kStacks = 100'000;
+constexpr uint32_t kStacksPerProcess = 100;
 constexpr uint64_t kSamplesPerBlock = 200'000;
 
 // xorshift64 (Marsaglia, 2003): the same recording each time.
@@ -57,7 +57,7 @@ std::vector<profile::StackId> add_stacks(profile::Profile& profile) {
         functions.push_back(profile.frames.intern(frame));
     }
     std::vector<profile::StackId> stacks;
-    for (uint32_t i = 0; i < kStacks; ++i) {
+    for (uint32_t i = 0; i < kProcesses * kStacksPerProcess; ++i) {
         profile::StackId stack;
         const uint64_t depth = 12 + next_random() % 32;
         // Few functions call at the root side, many at the leaf side.
@@ -83,10 +83,10 @@ int main(int argc, char** argv) {
         profile::Sample sample;
         sample.time_ns = i * kPeriodNs / 64;
         sample.weight = kPeriodNs;
-        // Some stacks are hot.
-        sample.stack = stacks[next_random() % (next_random() % 4 == 0 ? kStacks : kStacks / 100)];
         const auto thread = static_cast<uint32_t>(next_random() % profile.threads.size());
         sample.thread = profile::ThreadId{thread};
+        const uint32_t process = thread / kThreadsPerProcess;
+        sample.stack = stacks[process * kStacksPerProcess + next_random() % kStacksPerProcess];
         sample.cpu = static_cast<uint16_t>(i % 64);
         profile.samples.push_back(sample);
         if (profile.samples.size() < kSamplesPerBlock) continue;
