@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "base/log.h"
+#include "pipeline/process_memory.h"
 #include "python/live_reader.h"
 #include "sys/clock.h"
 
@@ -439,11 +440,8 @@ void ProcessPublisher::list_threads(process::InstanceId id) {
         if (listed_ns != 0 && now - listed_ns < kListingPauseNs) return;
         listed_ns = now;
     }
-    const auto read = [pid](uint64_t address, void* to, size_t bytes) {
-        return sys::read_memory(pid, address, to, bytes);
-    };
     for (const python::LiveThread& thread :
-         python::read_threads(read, *attached.runtime, attached.bias)) {
+         python::read_threads(memory_of(pid), *attached.runtime, attached.bias)) {
         tables_.put_thread_state(pid, thread.thread_pointer, thread.thread_state);
     }
 }

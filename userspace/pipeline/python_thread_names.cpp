@@ -4,8 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "pipeline/process_memory.h"
 #include "pipeline/stack_store.h"
-#include "sys/proc.h"
 
 namespace pyebpf::pipeline {
 
@@ -149,9 +149,7 @@ bool is_bootstrap(const python::ReadMemory& read, const python_layout& layout, u
 std::string ThreadNameReader::read(uint32_t pid, const python_layout& layout, uint64_t code,
                                    uint64_t frame) {
     if (!is_known(layout) || code == 0 || frame == 0) return {};
-    const python::ReadMemory read = [pid](uint64_t address, void* to, size_t bytes) {
-        return sys::read_memory(pid, address, to, bytes);
-    };
+    const python::ReadMemory read = memory_of(pid);
     const auto [bootstrap, is_new] = processes_[pid].bootstraps.try_emplace(code);
     if (is_new) bootstrap->second = is_bootstrap(read, layout, code);
     if (!bootstrap->second) return {};
@@ -167,11 +165,8 @@ std::string ThreadNameReader::read(uint32_t pid, const python_layout& layout, ui
 std::string ThreadNameReader::read_of_state(uint32_t pid, const python_layout& layout,
                                             uint64_t thread_state) {
     if (!is_known(layout)) return {};
-    const python::LiveFrame outermost = python::read_outermost_frame(
-        [pid](uint64_t address, void* to, size_t bytes) {
-            return sys::read_memory(pid, address, to, bytes);
-        },
-        layout, thread_state);
+    const python::LiveFrame outermost =
+        python::read_outermost_frame(memory_of(pid), layout, thread_state);
     return read(pid, layout, outermost.code, outermost.frame);
 }
 

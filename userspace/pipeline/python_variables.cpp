@@ -8,8 +8,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "pipeline/process_memory.h"
 #include "pipeline/stack_store.h"
-#include "sys/proc.h"
 
 namespace pyebpf::pipeline {
 
@@ -146,9 +146,7 @@ std::string describe_value(const python::ReadMemory& read, const python_layout& 
 
 std::vector<Variable> VariableReader::read(uint32_t pid, const python_layout& layout, uint64_t code,
                                            uint64_t frame) {
-    const auto read_memory = [pid](uint64_t address, void* to, size_t bytes) {
-        return sys::read_memory(pid, address, to, bytes);
-    };
+    const python::ReadMemory read_memory = memory_of(pid);
     Process& process = processes_[pid];
     if (process.names.size() + process.types.size() > kMaxRemembered) process = {};
 

@@ -21,10 +21,10 @@
 
 #include "base/log.h"
 #include "pipeline/process_publisher.h"
-#include "pipeline/python_thread_names.h"
 #include "pipeline/ring_reader.h"
 #include "pipeline/stack_store.h"
 #include "pipeline/statistics.h"
+#include "pipeline/thread_namer.h"
 #include "pipeline/tracker.h"
 #include "process/process_facts.h"
 #include "record/writer.h"
@@ -44,8 +44,6 @@ constexpr size_t kMaxStacks = 1 << 20;
 constexpr size_t kMaxRememberedFrames = 1 << 20;
 constexpr size_t kMaxStoredStackBytes = 128 << 20;
 constexpr uint64_t kLateSampleNs = 5'000'000'000;
-// A thread's first samples may be older than its name.
-constexpr uint8_t kLooksForName = 3;
 
 Result<void> check_rights() {
     const std::vector<std::string> missing = sys::missing_to_record();
@@ -210,12 +208,7 @@ struct Recorder::Parts {
     uint64_t taken_ns = 0;                                     // when the queue was emptied last
     std::set<uint32_t> sampled;  // InstanceIds with samples that are not written yet
     std::unordered_map<uint64_t, profile::ThreadId> threads;  // by ProcessId << 32 | tid
-    struct PythonThread {
-        process::InstanceId instance;
-        uint64_t state = 0;  // address of its PyThreadState
-    };
-    std::unordered_map<uint32_t, PythonThread> unnamed_threads;  // by ThreadId
-    std::vector<uint8_t> looks_for_name;                         // by ThreadId: how many
+    ThreadNamer thread_namer;
     std::array<uint64_t, PYTHON_OUTCOMES> python_outcomes{};
     std::array<uint64_t, NATIVE_OUTCOMES> native_outcomes{};
     Buckets buckets{};
@@ -235,7 +228,6 @@ struct Recorder::Parts {
     void take_records();
     void take_unfinished_waits();
     void take_sample(const sample_record& sample);
-    void name_python_threads();
     profile::ProcessId process_of(process::InstanceId id);
     profile::ThreadId thread_of(profile::ProcessId process, const sample_record& sample);
     void describe_process(process::InstanceId id);
@@ -415,7 +407,7 @@ void Recorder::Parts::take_records() {
     tracker->catch_up();
     for (const sample_record& sample : batch) take_sample(sample);
     batch.clear();
-    name_python_threads();
+    thread_namer.name(*table, *publisher, profile);
 }
 
 void Recorder::Parts::take_sample(const sample_record& sample) {
@@ -448,8 +440,7 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     taken.state = state_of(sample.activity);
     taken.flags = flags_of(sample.flags);
     taken.thread = thread_of(process_of(instance), sample);
-    if (sample.thread_state != 0 && looks_for_name[taken.thread.value] < kLooksForName)
-        unnamed_threads[taken.thread.value] = {instance, sample.thread_state};
+    if (sample.thread_state != 0) thread_namer.sampled(taken.thread, instance, sample.thread_state);
     ++samples;
     sampled.insert(instance.value);
     spaces[{sample.space.tgid, sample.space.generation}] = {instance, taken_ns};
@@ -473,22 +464,6 @@ void Recorder::Parts::take_sample(const sample_record& sample) {
     ++buckets[static_cast<size_t>(bucket)];
 }
 
-// Those that were sampled since the last time: while they live, and soon after they began.
-void Recorder::Parts::name_python_threads() {
-    ThreadNameReader names;
-    for (const auto& [id, thread] : unnamed_threads) {
-        const auto attached = publisher->attachment(thread.instance);
-        if (!attached.runtime || !table->alive(thread.instance)) continue;
-        ++looks_for_name[id];
-        const std::string name = names.read_of_state(table->pid(thread.instance),
-                                                     attached.runtime->layout, thread.state);
-        if (name.empty()) continue;
-        looks_for_name[id] = kLooksForName;
-        profile.threads[id].python_name = profile.strings.intern(name);
-    }
-    unnamed_threads.clear();
-}
-
 profile::ProcessId Recorder::Parts::process_of(process::InstanceId id) {
     const auto [entry, is_new] = processes.emplace(
         id.value, profile::ProcessId{static_cast<uint32_t>(profile.processes.size())});
@@ -501,10 +476,7 @@ profile::ThreadId Recorder::Parts::thread_of(profile::ProcessId process,
     const uint64_t key = uint64_t{process.value} << 32 | sample.tid;
     const auto [entry, is_new] =
         threads.emplace(key, profile::ThreadId{static_cast<uint32_t>(profile.threads.size())});
-    if (is_new) {
-        profile.threads.push_back({process, sample.tid, {}});
-        looks_for_name.push_back(0);
-    }
+    if (is_new) profile.threads.push_back({process, sample.tid, {}});
     const std::string_view name(sample.thread_name,
                                 strnlen(sample.thread_name, sizeof(sample.thread_name)));
     profile.threads[entry->second.value].name = profile.strings.intern(name);

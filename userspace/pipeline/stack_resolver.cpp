@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "pipeline/process_memory.h"
 #include "python/line_table.h"
 #include "python/live_reader.h"
 
@@ -289,10 +290,7 @@ StackResolver::FrameCode StackResolver::code_of(const python_frame& frame,
     const bool has_names = known != nullptr && known->has_name && known->has_file;
     if (has_names && known->has_line_table) return {known, Gap::kNone};
     if (!table_.alive(instance)) return {known, has_names ? Gap::kNone : Gap::kEnded};
-    const uint32_t pid = sample.space.tgid;
-    const auto read = [pid](uint64_t address, void* to, size_t bytes) {
-        return sys::read_memory(pid, address, to, bytes);
-    };
+    const python::ReadMemory read = memory_of(sample.space.tgid);
     const uint64_t code_type = (python.runtime->code_type + python.bias).value;
     const auto live = python::read_code(read, python.runtime->layout, code_type, frame.word0);
     if (!live) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <initializer_list>
 #include <map>
 
 #include "python/layouts/layout.h"
@@ -32,60 +33,56 @@ class Words {
     std::map<uint64_t, uint64_t> words_;
 };
 
-const python_layout& layout_of(int minor) {
-    return layouts_of(3, minor).front().walker;
+struct Frame {
+    uint64_t address = 0;
+    uint64_t previous = 0;
+    uint8_t owner = 0;
+};
+
+// A thread whose innermost frame is at 0x2000, and these frames.
+Words thread_with(const python_layout& layout, std::initializer_list<Frame> frames) {
+    constexpr uint64_t kInnermost = 0x2000;
+    constexpr uint64_t kCframe = 0x9000;
+    Words memory;
+    const bool has_cframe = layout.cframe.current_frame != kAbsent;
+    memory.write(kThreadState + layout.thread_state.frame, has_cframe ? kCframe : kInnermost);
+    if (has_cframe) memory.write(kCframe + layout.cframe.current_frame, kInnermost);
+    for (const Frame& frame : frames) {
+        if (layout.shim_owner != 0) memory.write(frame.address + layout.frame.owner, frame.owner);
+        memory.write(frame.address + layout.frame.previous, frame.previous);
+        memory.write(frame.address + layout.frame.code, kCode + frame.address);
+    }
+    return memory;
 }
 
-void add_frame(Words& memory, const python_layout& layout, uint64_t frame, uint64_t previous,
-               uint64_t owner) {
-    if (layout.shim_owner != 0) memory.write(frame + layout.frame.owner, owner);
-    memory.write(frame + layout.frame.previous, previous);
-    memory.write(frame + layout.frame.code, kCode + frame);
+LiveFrame outermost(int minor, std::initializer_list<Frame> frames) {
+    const python_layout& layout = layouts_of(3, minor).front().walker;
+    return read_outermost_frame(thread_with(layout, frames).reader(), layout, kThreadState);
 }
 
 TEST(OutermostFrame, IsTheLastOfTheChain) {
-    const python_layout& layout = layout_of(9);
-    Words memory;
-    memory.write(kThreadState + layout.thread_state.frame, 0x2000);
-    add_frame(memory, layout, 0x2000, 0x3000, 0);
-    add_frame(memory, layout, 0x3000, 0, 0);
-    const LiveFrame found = read_outermost_frame(memory.reader(), layout, kThreadState);
+    const LiveFrame found = outermost(9, {{0x2000, 0x3000}, {0x3000, 0}});
     EXPECT_EQ(found.frame, 0x3000);
     EXPECT_EQ(found.code, kCode + 0x3000);
 }
 
 TEST(OutermostFrame, IsNotTheShimBelowIt) {
-    const python_layout& layout = layout_of(13);
-    Words memory;
-    memory.write(kThreadState + layout.thread_state.frame, 0x2000);
-    add_frame(memory, layout, 0x2000, 0x3000, 0);
-    add_frame(memory, layout, 0x3000, 0, layout.shim_owner);
-    EXPECT_EQ(read_outermost_frame(memory.reader(), layout, kThreadState).frame, 0x2000);
+    const uint8_t shim = layouts_of(3, 13).front().walker.shim_owner;
+    EXPECT_EQ(outermost(13, {{0x2000, 0x3000}, {0x3000, 0, shim}}).frame, 0x2000);
 }
 
 TEST(OutermostFrame, IsFoundThroughTheCframe) {
-    const python_layout& layout = layout_of(11);
-    Words memory;
-    memory.write(kThreadState + layout.thread_state.frame, 0x9000);
-    memory.write(0x9000 + layout.cframe.current_frame, 0x2000);
-    add_frame(memory, layout, 0x2000, 0, 0);
-    EXPECT_EQ(read_outermost_frame(memory.reader(), layout, kThreadState).frame, 0x2000);
+    EXPECT_EQ(outermost(11, {{0x2000, 0}}).frame, 0x2000);
 }
 
 TEST(OutermostFrame, OfAChainThatNeverEndsIsNone) {
-    const python_layout& layout = layout_of(9);
-    Words memory;
-    memory.write(kThreadState + layout.thread_state.frame, 0x2000);
-    add_frame(memory, layout, 0x2000, 0x2000, 0);
-    EXPECT_EQ(read_outermost_frame(memory.reader(), layout, kThreadState).frame, 0);
+    EXPECT_EQ(outermost(9, {{0x2000, 0x2000}}).frame, 0);
 }
 
 TEST(OutermostFrame, IsNoneIfAFrameCannotBeRead) {
-    const python_layout& layout = layout_of(9);
-    Words memory;
-    memory.write(kThreadState + layout.thread_state.frame, 0x2000);
-    add_frame(memory, layout, 0x2000, 0x3000, 0);
-    EXPECT_EQ(read_outermost_frame(memory.reader(), layout, kThreadState).frame, 0);
+    EXPECT_EQ(outermost(9, {{0x2000, 0x3000}}).frame, 0);
+    EXPECT_EQ(outermost(9, {}).frame, 0);
+    const python_layout& layout = layouts_of(3, 9).front().walker;
     EXPECT_EQ(read_outermost_frame(Words().reader(), layout, kThreadState).frame, 0);
 }
 
