@@ -112,6 +112,7 @@ Result<void> ElfFile::parse() {
     }
     machine_ = header->e_machine;
     type_ = header->e_type;
+    entry_ = {header->e_entry};
 
     uint64_t segments = header->e_phnum;
     uint64_t sections = header->e_shnum;

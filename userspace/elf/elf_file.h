@@ -78,6 +78,8 @@ class ElfFile {
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] uint16_t machine() const { return machine_; }  // EM_X86_64 …
     [[nodiscard]] uint16_t type() const { return type_; }        // ET_EXEC, ET_DYN …
+    // Where the kernel starts a program or its loader; shared libraries have something there too.
+    [[nodiscard]] StatedAddress entry() const { return entry_; }
     [[nodiscard]] const BuildId& build_id() const { return build_id_; }
     [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
     [[nodiscard]] std::span<const Section> sections() const { return sections_; }
@@ -172,6 +174,7 @@ class ElfFile {
     std::unique_ptr<FileContents> contents_;
     uint16_t machine_ = 0;
     uint16_t type_ = 0;
+    StatedAddress entry_;
     BuildId build_id_;
     Dynamic dynamic_;
     std::vector<Segment> segments_;

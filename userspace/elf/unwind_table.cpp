@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "elf/call_frame_program.h"
 #include "elf/frame_entries.h"
@@ -26,6 +27,9 @@ constexpr uint64_t kMinHoleBytes = 16;
 constexpr size_t kMinTableWords = 1024;
 // Of one description. The largest functions of interpreters and BLAS have some ten thousand.
 constexpr size_t kMaxDescriptionRows = size_t{1} << 20;
+
+// The loaders' _start, written by hand, has less than a hundred bytes.
+constexpr uint64_t kMaxStartBytes = 256;
 
 struct CodeRange {
     StatedAddress begin;
@@ -57,27 +61,54 @@ std::vector<CodeRange> executable_ranges(const ElfFile& file) {
     return merged;
 }
 
+// Whether the code at an address begins as what the kernel starts does: the arguments are on the
+// stack, and no frame is below (System V ABI, x86-64, section 3.4.1).
+bool is_process_start(const ElfFile& file, StatedAddress address) {
+    constexpr std::array<uint8_t, 4> kBranchTarget{0xf3, 0x0f, 0x1e, 0xfa};  // endbr64
+    constexpr std::array<uint8_t, 2> kClearEbp{0x31, 0xed};                  // xor %ebp,%ebp
+    constexpr std::array<uint8_t, 3> kClearRbp{0x48, 0x31, 0xed};            // xor %rbp,%rbp
+    constexpr std::array<uint8_t, 3> kTakeArguments{0x48, 0x89, 0xe7};       // mov %rsp,%rdi
+    std::span<const uint8_t> code = file.bytes_from(address, 8);
+    const auto begins_with = [&](std::span<const uint8_t> instruction) {
+        return code.size() >= instruction.size() &&
+               std::ranges::equal(code.first(instruction.size()), instruction);
+    };
+    if (begins_with(kBranchTarget)) code = code.subspan(kBranchTarget.size());
+    return begins_with(kClearEbp) || begins_with(kClearRbp) || begins_with(kTakeArguments);
+}
+
 // Fills pages with the rules of one file's descriptions, one after the other.
 class Compiler {
   public:
-    explicit Compiler(const FrameEntries& entries)
-        : entries_(entries), programs_(entries, kFrameRegistersX86_64) {}
+    // start: of the process, or nothing. Loaders have no description of it.
+    Compiler(const FrameEntries& entries, std::optional<StatedAddress> start)
+        : entries_(entries), start_(start), programs_(entries, kFrameRegistersX86_64) {}
 
     void compile(const CodeRange& range, std::span<const Description> descriptions,
                  UnwindPages& pages) {
         StatedAddress covered = range.begin;
         for (const Description& description : descriptions) {
-            if (description.begin - covered >= kMinHoleBytes) pages.set(covered, kNone);
+            if (description.begin - covered >= kMinHoleBytes)
+                add_hole(covered, description.begin, pages);
             covered = std::min(description.end, range.end);
             add(description, covered, pages);
         }
-        if (covered < range.end) pages.set(covered, kNone);
+        if (covered < range.end) add_hole(covered, range.end, pages);
     }
 
     [[nodiscard]] const UnwindTableStatistics& statistics() const { return statistics_; }
 
   private:
     static constexpr unwind_rule kNone{.cfa_kind = CFA_NONE};
+    static constexpr unwind_rule kEnd{.cfa_kind = CFA_END};
+
+    void add_hole(StatedAddress begin, StatedAddress end, UnwindPages& pages) {
+        pages.set(begin, kNone);
+        if (!start_ || *start_ < begin || *start_ >= end) return;
+        pages.set(*start_, kEnd);
+        if (const StatedAddress after = *start_ + kMaxStartBytes; after < end)
+            pages.set(after, kNone);
+    }
 
     void add(const Description& description, StatedAddress end, UnwindPages& pages) {
         const uint64_t return_register = entries_.common(description.common).return_register;
@@ -99,6 +130,7 @@ class Compiler {
     }
 
     const FrameEntries& entries_;
+    std::optional<StatedAddress> start_;
     CallFramePrograms programs_;
     std::vector<std::pair<StatedAddress, unwind_rule>> rows_;  // of one description
     UnwindTableStatistics statistics_;
@@ -132,7 +164,9 @@ Result<std::vector<UnwindTable>> compile_unwind_tables(const ElfFile& file, size
     }
 
     const FrameEntries entries(file);
-    Compiler compiler(entries);
+    std::optional<StatedAddress> start;
+    if (is_process_start(file, file.entry())) start = file.entry();
+    Compiler compiler(entries, start);
     std::vector<UnwindTable> tables;
     for (const CodeRange& range : ranges) {
         const auto all = entries.descriptions();

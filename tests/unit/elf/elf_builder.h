@@ -46,6 +46,10 @@ class ElfBuilder {
         machine_ = machine;
         return *this;
     }
+    ElfBuilder& entry(uint64_t address) {
+        entry_ = address;
+        return *this;
+    }
     ElfBuilder& section(const std::string& name, uint64_t address,
                         const std::vector<uint8_t>& bytes) {
         std::memcpy(image_.data() + address, bytes.data(), bytes.size());
@@ -94,6 +98,7 @@ class ElfBuilder {
         header.e_ident[EI_VERSION] = EV_CURRENT;
         header.e_type = ET_DYN;
         header.e_machine = machine_;
+        header.e_entry = entry_;
         header.e_phoff = sizeof header;
         header.e_phentsize = sizeof(Elf64_Phdr);
         header.e_phnum = static_cast<uint16_t>(segments.size());
@@ -144,6 +149,7 @@ class ElfBuilder {
     std::vector<Elf64_Phdr> segments_;
     uint64_t code_offset_ = 0;
     uint64_t code_size_;
+    uint64_t entry_ = 0;
     uint16_t machine_ = EM_X86_64;
 };
 

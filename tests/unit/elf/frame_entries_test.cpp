@@ -293,6 +293,29 @@ TEST(FrameEntries, SmallHolesKeepTheRuleLargeOnesHaveNone) {
     EXPECT_EQ(rule_at(*file, kCode - 1).cfa_kind, CFA_NONE);
 }
 
+TEST(FrameEntries, AProcessBeginsInTheHoleWhereItsEntryIs) {
+    FrameWriter frames;
+    const uint64_t common = frames.common({});
+    frames.usual(common, kCode, 0x10);
+    frames.usual(common, kCode + 0x400, 0x10);
+    const std::vector<uint8_t> loader = {0x48, 0x89, 0xe7, 0xe8};  // mov %rsp,%rdi; call
+    const std::vector<uint8_t> other = {0x55, 0x48, 0x89, 0xe5};   // push %rbp: of no process
+    const auto with_code = [&](const std::vector<uint8_t>& code) {
+        return elf_of(builder()
+                          .section(".eh_frame", kFrames, frames.bytes())
+                          .bytes_at(kCode + 0x80, code)
+                          .entry(kCode + 0x80)
+                          .build());
+    };
+    const auto file = with_code(loader);
+    EXPECT_EQ(rule_at(*file, kCode + 0x7f).cfa_kind, CFA_NONE);
+    EXPECT_EQ(rule_at(*file, kCode + 0x80).cfa_kind, CFA_END);
+    EXPECT_EQ(rule_at(*file, kCode + 0x17f).cfa_kind, CFA_END);
+    EXPECT_EQ(rule_at(*file, kCode + 0x180).cfa_kind, CFA_NONE) << "no start is so long";
+    EXPECT_EQ(rule_at(*file, kCode + 0x400).cfa_kind, CFA_RSP);
+    EXPECT_EQ(rule_at(*with_code(other), kCode + 0x80).cfa_kind, CFA_NONE);
+}
+
 TEST(FrameEntries, SetLocAdvancesToAnAddress) {
     FrameWriter frames;
     const uint64_t common = frames.common({.augmentation_data = {0x04}});  // udata8

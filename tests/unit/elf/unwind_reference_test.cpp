@@ -100,7 +100,7 @@ Registers made_up_registers(uint64_t pc) {
 // Walks over [begin, end), where libdw's rows tell where something may change. Evaluates wherever
 // either side changes, and at every address of PLT rules, which depend on it.
 void compare_range(const Reference& reference, const std::vector<UnwindTable>& tables,
-                   uint64_t begin, uint64_t end, Comparison& result) {
+                   uint64_t start, uint64_t begin, uint64_t end, Comparison& result) {
     uint64_t hole_begin = begin;
     for (uint64_t pc = begin; pc < end;) {
         const Reference::Row row = reference.row_at(pc);
@@ -111,7 +111,11 @@ void compare_range(const Reference& reference, const std::vector<UnwindTable>& t
         if (pc - hole_begin > kLargestSmallHole) {
             for (uint64_t hole = hole_begin; hole < pc; ++hole) {
                 const UnwindTable* table = table_of(tables, hole);
-                if (table != nullptr && table->lookup({hole})->cfa_kind != CFA_NONE) ++result.wrong;
+                if (table == nullptr) continue;
+                const uint8_t kind = table->lookup({hole})->cfa_kind;
+                // What no description says: a process begins at the entry of its loader.
+                const bool is_start = kind == CFA_END && hole >= start && hole < start + 256;
+                if (kind != CFA_NONE && !is_start) ++result.wrong;
             }
         }
         const UnwindTable* table = table_of(tables, pc);
@@ -159,7 +163,8 @@ void compare(const std::string& path) {
     for (const Segment& segment : file->segments()) {
         if (segment.type != PT_LOAD || (segment.flags & PF_X) == 0) continue;
         const uint64_t begin = segment.address.value;
-        compare_range(reference, *tables, begin, begin + segment.file_size, result);
+        compare_range(reference, *tables, file->entry().value, begin, begin + segment.file_size,
+                      result);
     }
     const UnwindTableStatistics& statistics = tables->front().statistics;
     size_t words = 0;
