@@ -227,6 +227,18 @@ __noinline __u32 find_undefined_code(void)
     return scratch->replaced_count;
 }
 
+/* For the sampled task itself, after the sample (bpf/absent_code.bpf.c). */
+static __always_inline void add_absent_code(struct sample_scratch *scratch, __u64 code)
+{
+    __u32 at = scratch->absent_count;
+
+    barrier_var(at);
+    if (at >= MAX_ABSENT_CODE)
+        return;
+    scratch->absent_code[at] = code;
+    scratch->absent_count = at + 1;
+}
+
 /*
  * Sends the definition of one code object, unless it was sent: for a watched one, watched is its
  * number + 1, else 0. Returns 0 when it is defined, 1 if it could not be.
@@ -259,9 +271,10 @@ __noinline int define_code_object(__u64 code, __u32 watched)
         count(COUNTER_CODE_INVALID);
         return 1;
     }
-    if (result == DEFINITION_FAULT || record->name.encoding == TEXT_MISSING ||
-        record->file.encoding == TEXT_MISSING || record->table.encoding == TEXT_MISSING)
+    if (result == DEFINITION_FAULT || !has_all_texts(record)) {
         count(COUNTER_CODE_FAULTS);
+        add_absent_code(scratch, code);
+    }
     if (result == DEFINITION_FAULT)
         return 1;
     record->space = scratch->sample.space;

@@ -153,6 +153,7 @@ static __always_inline void fill_head(struct sample_scratch *scratch, struct pro
     scratch->native.frames = 0;
     scratch->python.frames = 0;
     scratch->gil.bytes = 0;
+    scratch->absent_count = 0;
     scratch->thread_pointer = task->thread_pointer;
     if (process) {
         scratch->process = *process;

@@ -225,6 +225,12 @@ enum definition_result {
     DEFINITION_FAULT,   /* the object itself is not readable */
 };
 
+static __always_inline int has_all_texts(const struct code_definition_record *record)
+{
+    return record->name.encoding != TEXT_MISSING && record->file.encoding != TEXT_MISSING &&
+           record->table.encoding != TEXT_MISSING;
+}
+
 /* Fills scratch->record and scratch->text. space, time and layout index are set by the caller. */
 static __always_inline enum definition_result define_code(struct definition_scratch *scratch,
                                                           const struct python_layout *layout,

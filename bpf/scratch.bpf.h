@@ -78,6 +78,7 @@ struct python_walk {
 #define MAX_DEFINITIONS_PER_SAMPLE 64
 #define MAX_WATCHED_CODE 128
 #define MAX_CHECKS_PER_SAMPLE 256
+#define MAX_ABSENT_CODE 8
 #define VISITED_CODE 64         /* a power of two */
 #define SAVED_REGISTER_WORDS 42 /* arm64's struct pt_regs; x86-64's has 21 */
 
@@ -104,9 +105,11 @@ struct sample_scratch {
     __u64 watched_count;
     __u64 checked_count; /* of the others, those that were looked at */
     __u64 replaced_count;
-    __u64 visited_code[VISITED_CODE]; /* marks, by bits of the address */
-    __u64 visit;                      /* number of the pass that the marks are of */
-    __u64 lifetime_block;             /* of this process, in code_lifetimes */
+    __u64 visited_code[VISITED_CODE];   /* marks, by bits of the address */
+    __u64 visit;                        /* number of the pass that the marks are of */
+    __u64 lifetime_block;               /* of this process, in code_lifetimes */
+    __u64 absent_code[MAX_ABSENT_CODE]; /* with a part that is not in memory */
+    __u64 absent_count;
     struct stack_part_record kernel_header;
     __u64 kernel_frames[MAX_KERNEL_FRAMES];
     struct stack_part_record native_header;

@@ -25,6 +25,7 @@
     X(CODE_SENT, code_sent, "code objects defined")                                               \
     X(CODE_LOST, code_lost, "code definitions that found the ring full")                          \
     X(CODE_FAULTS, code_faults, "code objects with an unreadable part")                           \
+    X(CODE_FETCHED, code_fetched, "of these, those that the sampled thread itself brought in")    \
     X(CODE_INVALID, code_invalid, "frames whose code pointer is not a code object")               \
     X(CODE_DEFERRED, code_deferred, "code definitions left to a later sample")                    \
     X(CODE_FINGERPRINTS, code_fingerprints,                                                       \

@@ -243,6 +243,16 @@ def profile(pyebpf, python, folder, checks):
     checks.check(not lost, "no sample was lost %s" % (lost or ""))
 
 
+def examine(pyebpf, checks):
+    """What doctor says of the features that came with a kernel."""
+    completed = subprocess.run([pyebpf, "doctor", "--json"], stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_SECONDS)
+    findings = {finding["name"]: finding for finding in json.loads(completed.stdout)["findings"]}
+    release = tuple(int(part) for part in platform.release().split(".")[:2])
+    for name, since in [("BPF work in the sampled task", (6, 18)), ("BPF on perf events", (5, 10)), ("BPF iterator over tasks (dump)", (5, 10))]:
+        found = findings[name]["ok"]
+        checks.check(found == (release >= since), "%s: %s" % (name, findings[name]["detail"]))
+
+
 def dump(pyebpf, checks, *options):
     """The processes that `pyebpf dump` finds."""
     command = [pyebpf, "dump", "--json"] + [str(option) for option in options]
@@ -334,6 +344,7 @@ def main(arguments):
     print("kernel %s, %d CPUs" % (platform.release(), os.cpu_count()), flush=True)
     checks = Checks()
     checks.check(bool(pythons), "there is a Python to profile")
+    examine(pyebpf, checks)
     for python in pythons:
         with tempfile.TemporaryDirectory(prefix="pyebpf-smoke-") as folder:
             profile(pyebpf, python, folder, checks)

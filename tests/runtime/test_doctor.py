@@ -23,6 +23,12 @@ class Doctor(RootTestCase):
                 self.assertTrue(entry["version"].startswith("%d.%d" % interpreter.minor), entry)
                 self.assertTrue(entry["supported"], entry)
 
+    def test_everything_that_the_other_tests_use_works(self):
+        findings = {entry["name"]: entry for entry in json.loads(run_pyebpf("doctor", "--json").stdout)["findings"]}
+        for name in findings:
+            if name.startswith("BPF on ") or name.startswith("BPF iterator"):
+                self.assertTrue(findings[name]["ok"], findings[name])
+
     def test_text_says_that_this_machine_can_profile(self):
         completed = run_pyebpf("doctor")
         self.assertEqual(completed.returncode, 0, completed.stderr)

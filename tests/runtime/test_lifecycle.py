@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes come and go while the recording runs: exec, fork, exit, short lives, a Python that a host program loads late."""
 import glob
+import json
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
 import unittest
 
 from harness import HANG_SECONDS, Profiler, RootTestCase, environment, interpreters, last_report, one_interpreter, record
-from harness import record_each
+from harness import record_each, run_pyebpf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -56,6 +58,26 @@ class ComingAndGoing(RootTestCase):
                 self.assertEqual(wrong.count, 0, wrong.describe(4))
                 # 50 ms of CPU time each, at 997 Hz.
                 self.assert_share(work.count, int(runs * 0.05 * 997), 1.0, slack=0.1, context=work.describe(4))
+
+    def test_short_lives_with_names_that_are_not_in_memory(self):
+        """The sampled thread itself brings them in, where the kernel can have it do so."""
+        doctor = run_pyebpf("doctor", "--json")
+        offered = [probe["ok"] for probe in json.loads(doctor.stdout)["findings"] if "in the sampled task" in probe["name"]]
+        release = tuple(int(part) for part in platform.release().split(".")[:2])
+        self.assertEqual(offered, [release >= (6, 18)])
+        if not offered[0]:
+            self.skipTest("needs Linux 6.18")
+        runs = 10
+        interpreter = one_interpreter()
+        script = "import subprocess\nfor _ in range(%d):\n" % runs
+        script += "    subprocess.run(%r, check=True)\n" % interpreter.command("absent_page.py", 0.03)
+        recording = record("-F", 997, "--per-process", command=["/usr/bin/env", "python3", "-c", script])
+        self.assert_status(recording, 0)
+        work = recording.stacks.having("work")
+        self.assertEqual(len({stack.pid for stack in work}), runs, "processes with named samples")
+        unnamed = work.where(lambda stack: stack.python[-1].file[:1000] != "x" * 1000)
+        self.assertEqual(unnamed.count, 0, unnamed.describe(4)[:1000])
+        self.assertGreaterEqual(recording.statistic("code_fetched"), runs)
 
     def test_exec_in_place(self):
         """One pid, two interpreters one after the other: no frame of the first in a stack of the second."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# add_bpf_object(NAME SOURCES file.bpf.c...)
+# add_bpf_object(NAME SOURCES file.bpf.c... [DEFINITIONS macro...])
 # Compiles each source with clang for the BPF target, links them with `bpftool gen object` into NAME.bpf.o and generates
 # the skeleton header NAME.skel.h. Defines the INTERFACE target NAME_skeleton that gives its include folder.
 # clang 19 is the newest that Debian 12 has; older clangs emit code that the 5.10 verifier refuses (docs/limits.md).
@@ -14,15 +14,16 @@ else()
 endif()
 
 function(add_bpf_object name)
-    cmake_parse_arguments(ARG "" "" "SOURCES" ${ARGN})
+    cmake_parse_arguments(ARG "" "" "SOURCES;DEFINITIONS" ${ARGN})
+    list(TRANSFORM ARG_DEFINITIONS PREPEND -D)
     set(objects)
     foreach(source ${ARG_SOURCES})
         get_filename_component(stem ${source} NAME_WE)
-        set(object ${CMAKE_CURRENT_BINARY_DIR}/${stem}.tmp.bpf.o)
+        set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.${stem}.tmp.bpf.o)
         add_custom_command(
             OUTPUT ${object}
             COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter
-                    -Wno-missing-field-initializers -Werror -D__TARGET_ARCH_${BPF_ARCH}
+                    -Wno-missing-field-initializers -Werror -D__TARGET_ARCH_${BPF_ARCH} ${ARG_DEFINITIONS}
                     -I${PROJECT_SOURCE_DIR} -isystem ${PROJECT_SOURCE_DIR}/vmlinux/${VMLINUX_ARCH}
                     -MMD -MF ${object}.d -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
             DEPENDS ${source}

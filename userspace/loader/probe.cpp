@@ -10,6 +10,8 @@
 #include <cstring>
 
 #include "base/unique_fd.h"
+#include "loader/absent_code.h"
+#include "loader/sampler.h"
 #include "loader/task_iterator.h"
 #include "sys/kernel_policy.h"
 #include "sys/perf_event.h"
@@ -74,6 +76,23 @@ Probe probe_task_iterator() {
                     : tasks.error().message};
 }
 
+// By loading it: what the kernel answers to libbpf's trial of this type is not the same everywhere.
+Probe probe_switches() {
+    SamplerOptions options;
+    options.programs = {.ticks = false, .switches = true};
+    const auto sampler = Sampler::load(options);
+    libbpf_set_print(discard_message);
+    return {"BPF on the scheduler's switches (wall, off-cpu, gil)", sampler.has_value(), false,
+            sampler ? "works" : sampler.error().message};
+}
+
+Probe probe_task_work() {
+    const bool works = AbsentCode::is_offered();
+    return {"BPF work in the sampled task", works, false,
+            works ? "code that is not in memory is brought in (since Linux 6.18)"
+                  : "missing: code that is not in memory is read while its process lives"};
+}
+
 }  // namespace
 
 std::vector<Probe> probe_kernel() {
@@ -82,11 +101,11 @@ std::vector<Probe> probe_kernel() {
         probe_btf(),
         probe_program("BPF on perf events", BPF_PROG_TYPE_PERF_EVENT, true),
         probe_program("BPF on raw tracepoints", BPF_PROG_TYPE_RAW_TRACEPOINT, true),
-        probe_program("BPF on the scheduler's switches (wall, off-cpu, gil)", BPF_PROG_TYPE_TRACING,
-                      false),
+        probe_switches(),
         probe_program("BPF on tracepoints", BPF_PROG_TYPE_TRACEPOINT, false),
         probe_program("BPF on user probes", BPF_PROG_TYPE_KPROBE, false),
         probe_task_iterator(),
+        probe_task_work(),
         probe_map("BPF ring buffer", BPF_MAP_TYPE_RINGBUF, true),
         probe_event("cpu-clock event", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, true),
         probe_event("hardware cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, false),

@@ -12,8 +12,10 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <future>
 
 #include "base/log.h"
+#include "loader/absent_code.h"
 #include "pyebpf.skel.h"
 
 namespace pyebpf::loader {
@@ -22,10 +24,9 @@ namespace {
 
 constexpr size_t kKeptLogLines = 12;
 
-// libbpf's messages since the last clear(), so that a failure can show them. Loading is
-// single-threaded.
+// libbpf's messages of this thread since the last clear(), so that a failure can show them.
 std::vector<std::string>& libbpf_messages() {
-    static std::vector<std::string> messages;
+    thread_local std::vector<std::string> messages;
     return messages;
 }
 
@@ -76,6 +77,8 @@ Error load_error(int error_number) {
 
 struct Sampler::Kernel {
     pyebpf_bpf* skeleton = nullptr;
+    // Loaded beside, since nothing waits for it.
+    std::future<std::unique_ptr<AbsentCode>> absent_code;
     ring_buffer* ring = nullptr;
     std::vector<bpf_link*> sampling_links;
     std::vector<bpf_link*> process_links;
@@ -83,6 +86,7 @@ struct Sampler::Kernel {
     code_range* ranges = nullptr;
 
     ~Kernel() {
+        if (absent_code.valid()) absent_code.get();
         for (bpf_link* link : sampling_links) bpf_link__destroy(link);
         for (bpf_link* link : process_links) bpf_link__destroy(link);
         if (ranges != nullptr) munmap(ranges, sizeof(code_range) * MAX_CODE_RANGES);
@@ -127,6 +131,11 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
     if (const int error = pyebpf_bpf__load(kernel.skeleton); error != 0)
         return tl::unexpected(load_error(-error));
 
+    if (options.programs.ticks) {
+        kernel.absent_code = std::async(std::launch::async, [skeleton = kernel.skeleton] {
+            return AbsentCode::load(*skeleton->obj, *skeleton->maps.after_tick);
+        });
+    }
     kernel.ring = ring_buffer__new(bpf_map__fd(kernel.skeleton->maps.ring), Kernel::on_record,
                                    &kernel, nullptr);
     if (kernel.ring == nullptr) return fail_errno("map the ring buffer", errno);
@@ -200,6 +209,10 @@ Result<void> Sampler::attach_sampling_event(UniqueFd event) {
     kernel_->sampling_links.push_back(link);
     (void)event.release();  // the link closes it
     return {};
+}
+
+void Sampler::finish_loading() const {
+    if (kernel_->absent_code.valid()) kernel_->absent_code.wait();
 }
 
 void Sampler::detach_sampling_events() {

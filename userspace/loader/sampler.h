@@ -62,6 +62,10 @@ class Sampler final : public WalkerTables {
 
     [[nodiscard]] const sampler_config& settings() const { return settings_; }
 
+    // load() returns when samples can be taken; what only makes them more complete may not be there
+    // yet. Waits for that.
+    void finish_loading() const;
+
     // Fork, exec and exit keep the table of processes true. Attach before the first process is
     // published.
     [[nodiscard]] Result<void> attach_process_events();

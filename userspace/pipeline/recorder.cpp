@@ -344,8 +344,9 @@ Result<void> Recorder::start() {
     parts.profile.start_unix_ns = static_cast<int64_t>(sys::unix_ns());
     parts.add_machine_facts();
     parts.writer = std::make_unique<record::Writer>(*parts.sink);
-    if (parts.child) return parts.child->release();
-    return {};
+    if (!parts.child) return {};
+    parts.sampler->finish_loading();
+    return parts.child->release();
 }
 
 bool Recorder::pump(int timeout_ms) {
