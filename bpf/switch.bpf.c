@@ -92,15 +92,14 @@ static __always_inline void leave(void *context, struct task_struct *task, int p
         report_earlier_wait(scratch, process, thread);
     thread->since_ns = now_ns;
     thread->waits = 1;
+    thread->sampling_ns = 0;
     thread->wait.header.kind = 0;
     thread->every =
         spend(&budgets->of[!thread->mean_wait_us || thread->mean_wait_us >= LONG_WAIT_US], now_ns,
               settings.events_per_window);
     if (scratch && thread->every) {
         begin_wait(context, scratch, process, thread, task, preempted);
-        /* Taking the sample is no part of the wait: a wait that others stand for has none. */
-        thread->since_ns = bpf_ktime_get_ns();
-        thread->cpu_ns += thread->since_ns - now_ns;
+        thread->sampling_ns = bpf_ktime_get_ns() - now_ns;
     }
     if (!thread->every)
         thread->every = 1; /* it is not new any more */
@@ -110,13 +109,16 @@ static __always_inline void leave(void *context, struct task_struct *task, int p
 
 static __always_inline void come_back(struct watched_thread *thread, __u64 now_ns)
 {
-    __u64 waited_ns = now_ns - thread->since_ns, weight, missing;
+    __u64 waited_ns = now_ns - thread->since_ns, sampling_ns = thread->sampling_ns, weight, missing;
 
     if (!thread->waits)
         return;
     thread->waits = 0;
     thread->since_ns = now_ns;
-    thread->mean_wait_us = (3ull * thread->mean_wait_us + waited_ns / 1000 + 3) / 4;
+    if (sampling_ns > waited_ns)
+        sampling_ns = waited_ns;
+    thread->mean_wait_us =
+        (3ull * thread->mean_wait_us + (waited_ns - sampling_ns) / 1000 + 3) / 4;
     if (waited_ns < settings.min_wait_ns) {
         count(COUNTER_WAITS_SHORT);
         return;
@@ -124,9 +126,10 @@ static __always_inline void come_back(struct watched_thread *thread, __u64 now_n
     thread->waited_ns += waited_ns;
     if (!thread->wait.header.kind)
         return;
+    /* Taking the sample is part of this wait, and of none that it stands for. */
+    weight = (waited_ns - sampling_ns) * thread->every + sampling_ns;
     /* What chance has added or left out is made up for little by little, so that the sum stays
      * true and no wait weighs much more or less than it should. */
-    weight = waited_ns * thread->every;
     missing = thread->waited_ns - thread->weighed_ns;
     if (thread->every > 1 && settings.filter == KEEP_ALL) {
         if ((__s64)missing < (__s64)(weight - weight / 8))

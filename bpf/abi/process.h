@@ -35,13 +35,14 @@ struct watched_thread {
     uint64_t cpu_ns;           /* CPU time that no sample weighs yet */
     uint64_t waited_ns;        /* all waits */
     uint64_t weighed_ns;       /* of these, by samples */
+    uint64_t sampling_ns;      /* of the present wait, what taking its sample took */
     uint32_t mean_wait_us;     /* of the last few waits */
     uint32_t every;            /* a wait of this thread stands for so many */
     uint32_t waits;            /* 1: it waits now, 0: it runs */
     uint32_t tgid;
 };
 #define MAX_WATCHED_THREADS 65536
-ABI_ASSERT(sizeof(struct watched_thread) == 168, "watched_thread");
+ABI_ASSERT(sizeof(struct watched_thread) == 176, "watched_thread");
 
 enum process_flag {
     PROCESS_WATCHED = 1 << 0, /* a target (-p and its children, or the command) */

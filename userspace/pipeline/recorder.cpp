@@ -383,7 +383,8 @@ void Recorder::Parts::take_unfinished_waits() {
     for (watched_thread& thread : sampler->waiting_threads()) {
         const uint64_t waited_ns = profile.end_ns - std::min(thread.since_ns, profile.end_ns);
         if (thread.wait.header.kind != RECORD_SAMPLE || waited_ns < options.min_wait_ns) continue;
-        thread.wait.weight = waited_ns * thread.every;
+        const uint64_t sampling_ns = std::min(thread.sampling_ns, waited_ns);
+        thread.wait.weight = (waited_ns - sampling_ns) * thread.every + sampling_ns;
         take_sample(thread.wait);
     }
 }
