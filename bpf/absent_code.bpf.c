@@ -62,7 +62,7 @@ static __always_inline void send_definition(struct absent_work *absent,
     struct code_definition_record *record = &absent->definition.record;
     __u64 bytes;
 
-    if (define_code(&absent->definition, layout, absent->code_type, code) != DEFINITION_READY ||
+    if (define_code(&absent->definition, layout, absent->code_type, code, 0) != DEFINITION_READY ||
         !has_all_texts(record))
         return;
     record->space = absent->space;

@@ -83,11 +83,14 @@ __noinline int list_watched_code(__u32 first)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct python_scratch *python = SCRATCH(python_scratch);
+    struct python_frame_addresses *addresses = SCRATCH(python_frame_addresses);
     const struct python_frame *frames;
+    const __u64 *address;
 
-    if (!scratch || !python || first > MAX_PYTHON_FRAMES - CODE_FRAMES_PER_CALL)
+    if (!scratch || !python || !addresses || first > MAX_PYTHON_FRAMES - CODE_FRAMES_PER_CALL)
         return 0;
     frames = &python->frames[first];
+    address = &addresses->address[first];
     for (__u32 i = 0; i < CODE_FRAMES_PER_CALL; i++) {
         __u64 code = frames[i].word0;
         __u32 at;
@@ -101,6 +104,7 @@ __noinline int list_watched_code(__u32 first)
         if (!*lifetime_of(scratch, code_hash(scratch, code)) || !is_first_visit(scratch, code))
             continue;
         scratch->watched_code[at] = code;
+        scratch->watched_frames[at] = address[i];
         scratch->watched_count = at + 1;
     }
     return 1;
@@ -173,11 +177,14 @@ __noinline int list_undefined_code(__u32 first)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct python_scratch *python = SCRATCH(python_scratch);
+    struct python_frame_addresses *addresses = SCRATCH(python_frame_addresses);
     const struct python_frame *frames;
+    const __u64 *address;
 
-    if (!scratch || !python || first > MAX_PYTHON_FRAMES - CODE_FRAMES_PER_CALL)
+    if (!scratch || !python || !addresses || first > MAX_PYTHON_FRAMES - CODE_FRAMES_PER_CALL)
         return 0;
     frames = &python->frames[first];
+    address = &addresses->address[first];
     for (__u32 i = 0; i < CODE_FRAMES_PER_CALL; i++) {
         __u64 code = frames[i].word0, hash, fingerprint;
         const struct sent_code *sent;
@@ -205,6 +212,7 @@ __noinline int list_undefined_code(__u32 first)
             continue;
         }
         scratch->undefined_code[at] = code;
+        scratch->undefined_frames[at] = address[i];
         scratch->undefined_count = at + 1;
     }
     return 1;
@@ -240,10 +248,10 @@ static __always_inline void add_absent_code(struct sample_scratch *scratch, __u6
 }
 
 /*
- * Sends the definition of one code object, unless it was sent: for a watched one, watched is its
- * number + 1, else 0. Returns 0 when it is defined, 1 if it could not be.
+ * Sends the definition of one code object, which a frame runs, unless it was sent: for a watched
+ * one, watched is its number + 1, else 0. Returns 0 when it is defined, 1 if it could not be.
  */
-__noinline int define_code_object(__u64 code, __u32 watched)
+__noinline int define_code_object(__u64 code, __u64 frame, __u32 watched)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct definition_scratch *definition = SCRATCH(definition_scratch);
@@ -266,7 +274,7 @@ __noinline int define_code_object(__u64 code, __u32 watched)
         sent->fingerprint == scratch->fingerprints[watched - 1])
         return 0;
     record = &definition->record;
-    result = define_code(definition, layout, scratch->process.python.code_type, code);
+    result = define_code(definition, layout, scratch->process.python.code_type, code, frame);
     if (result == DEFINITION_INVALID) {
         count(COUNTER_CODE_INVALID);
         return 1;
@@ -311,12 +319,12 @@ __noinline int define_code_objects(void)
     for (__u32 i = 0; i < MAX_DEFINITIONS_PER_SAMPLE; i++) {
         if (i >= scratch->undefined_count)
             break;
-        left |= define_code_object(scratch->undefined_code[i], 0);
+        left |= define_code_object(scratch->undefined_code[i], scratch->undefined_frames[i], 0);
     }
     for (__u32 i = 0; i < MAX_WATCHED_CODE; i++) {
         if (i >= scratch->watched_count)
             break;
-        left |= define_code_object(scratch->watched_code[i], i + 1);
+        left |= define_code_object(scratch->watched_code[i], scratch->watched_frames[i], i + 1);
     }
     if (left)
         count(COUNTER_CODE_DEFERRED);

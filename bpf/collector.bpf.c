@@ -146,11 +146,13 @@ __noinline int walk_python_frames(void)
 {
     struct sample_scratch *scratch = SCRATCH(sample_scratch);
     struct python_scratch *frames = SCRATCH(python_scratch);
+    struct python_frame_addresses *addresses = SCRATCH(python_frame_addresses);
     const struct python_layout *layout;
     struct python_frame *out;
+    __u64 *address;
     __u32 start, index;
 
-    if (!scratch || !frames)
+    if (!scratch || !frames || !addresses)
         return 0;
     index = scratch->python.layout;
     layout = bpf_map_lookup_elem(&python_layouts, &index);
@@ -160,8 +162,9 @@ __noinline int walk_python_frames(void)
     if (start > MAX_PYTHON_FRAMES - PYTHON_FRAMES_PER_CALL)
         return 0;
     out = &frames->frames[start];
+    address = &addresses->address[start];
     for (int i = 0; i < PYTHON_FRAMES_PER_CALL; i++)
-        if (!python_step(&scratch->python, layout, &out[i]))
+        if (!python_step(&scratch->python, layout, &out[i], &address[i]))
             return 0;
     return 1;
 }

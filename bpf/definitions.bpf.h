@@ -231,10 +231,27 @@ static __always_inline int has_all_texts(const struct code_definition_record *re
            record->table.encoding != TEXT_MISSING;
 }
 
-/* Fills scratch->record and scratch->text. space, time and layout index are set by the caller. */
+/* The first argument, if the function has no qualified name. A frame's variables begin with its
+ * arguments. */
+static __always_inline void append_first_argument(struct definition_scratch *scratch,
+                                                  const struct python_layout *layout, __u64 frame)
+{
+    __u64 object = 0, type = 0;
+
+    if (frame && layout->code.qualified_name == LAYOUT_ABSENT &&
+        head_u32(scratch->object, layout->code.argument_count) &&
+        !read_user_u64(&object, frame + layout->frame.localsplus) && object &&
+        read_user_u64(&type, object + layout->object.type))
+        type = 0;
+    scratch->record.first_argument = object;
+    scratch->record.first_argument_type = type;
+}
+
+/* Fills scratch->record and scratch->text. space, time and layout index are set by the caller.
+ * frame: one that runs the code, or 0. */
 static __always_inline enum definition_result define_code(struct definition_scratch *scratch,
                                                           const struct python_layout *layout,
-                                                          __u64 code_type, __u64 code)
+                                                          __u64 code_type, __u64 code, __u64 frame)
 {
     struct code_definition_record *record = &scratch->record;
     const __u8 *head = scratch->object;
@@ -249,6 +266,7 @@ static __always_inline enum definition_result define_code(struct definition_scra
     record->first_line = head_u32(head, layout->code.first_line);
     record->code_flags = head_u32(head, layout->code.flags);
     record->first_traceable = head_u32(head, layout->code.first_traceable);
+    append_first_argument(scratch, layout, frame);
     append_string(
         scratch, layout, &used, &record->name,
         head_u64(head, layout->code.qualified_name == LAYOUT_ABSENT ? layout->code.name

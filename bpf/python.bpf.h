@@ -148,11 +148,11 @@ static __always_inline int python_boundary_step(struct python_walk *walk,
 }
 
 /*
- * Visits the next link of the chain and stores it at out. Returns 0 when the walk has ended;
- * walk->outcome then tells how.
+ * Visits the next link of the chain and stores it at out, and where it is in user memory at
+ * address. Returns 0 when the walk has ended; walk->outcome then tells how.
  */
 static __always_inline int python_step(struct python_walk *walk, const struct python_layout *layout,
-                                       struct python_frame *out)
+                                       struct python_frame *out, __u64 *address)
 {
     __u64 frame, previous, code, word1;
     const __u8 *fields;
@@ -163,6 +163,7 @@ static __always_inline int python_step(struct python_walk *walk, const struct py
      * look alike. */
     barrier();
     frame = walk->frame;
+    *address = frame;
     if (walk->boundary_due) {
         walk->boundary_due = 0;
         if (python_boundary_step(walk, layout, out))

@@ -25,6 +25,13 @@ struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
+    __type(value, struct python_frame_addresses);
+} python_frame_addresses SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
     __type(value, struct definition_scratch);
 } definition_scratch SEC(".maps");
 

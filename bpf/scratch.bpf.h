@@ -99,8 +99,10 @@ struct sample_scratch {
     struct python_walk python;
     /* code objects of this stack (bpf/code_objects.bpf.h) */
     __u64 undefined_code[MAX_DEFINITIONS_PER_SAMPLE];
+    __u64 undefined_frames[MAX_DEFINITIONS_PER_SAMPLE]; /* where they run */
     __u64 undefined_count;
     __u64 watched_code[MAX_WATCHED_CODE]; /* those that may be replaced at their address */
+    __u64 watched_frames[MAX_WATCHED_CODE];
     __u64 fingerprints[MAX_WATCHED_CODE]; /* theirs */
     __u64 watched_count;
     __u64 checked_count; /* of the others, those that were looked at */
@@ -119,6 +121,11 @@ struct sample_scratch {
 struct python_scratch {
     struct stack_part_record header;
     struct python_frame frames[MAX_PYTHON_FRAMES];
+};
+
+/* Where the links of python_scratch are in user memory. */
+struct python_frame_addresses {
+    __u64 address[MAX_PYTHON_FRAMES];
 };
 
 #define DEFINITION_TEXT_BYTES 16384

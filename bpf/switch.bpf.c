@@ -117,8 +117,7 @@ static __always_inline void come_back(struct watched_thread *thread, __u64 now_n
     thread->since_ns = now_ns;
     if (sampling_ns > waited_ns)
         sampling_ns = waited_ns;
-    thread->mean_wait_us =
-        (3ull * thread->mean_wait_us + (waited_ns - sampling_ns) / 1000 + 3) / 4;
+    thread->mean_wait_us = (3ull * thread->mean_wait_us + (waited_ns - sampling_ns) / 1000 + 3) / 4;
     if (waited_ns < settings.min_wait_ns) {
         count(COUNTER_WAITS_SHORT);
         return;

@@ -91,6 +91,7 @@ struct python_layout {
     } frame;
 
     struct {
+        uint16_t argument_count; /* positional ones */
         uint16_t flags;
         uint16_t first_line;
         uint16_t file_name;
@@ -108,6 +109,7 @@ struct python_layout {
         uint16_t type;
         uint16_t var_size; /* ob_size */
         uint16_t type_name;
+        uint16_t reserved;
     } object;
 
     struct {
@@ -123,7 +125,7 @@ struct python_layout {
     } text;
     uint16_t tuple_items;
     uint16_t thread_state_bytes; /* head that covers the fields above; set when it is published */
-    uint16_t reserved[4];
+    uint16_t reserved[2];
 };
 ABI_ASSERT(sizeof(struct python_layout) == 128, "python_layout");
 

@@ -191,11 +191,15 @@ struct code_definition_record {
     uint32_t code_flags;
     uint32_t first_traceable; /* code units; 0 where the version has none */
     uint32_t layout;          /* index of the python_layout */
+    /* Up to 3.10: the first argument of the call that was sampled, and its type object, which lead
+     * to the class of a method; 0: none, or not known. */
+    uint64_t first_argument;
+    uint64_t first_argument_type;
     struct stored_text name;
     struct stored_text file;
     struct stored_text table;
 };
-ABI_ASSERT(sizeof(struct code_definition_record) == 80, "code_definition_record");
+ABI_ASSERT(sizeof(struct code_definition_record) == 96, "code_definition_record");
 
 #define MAX_NAME_BYTES 1024
 #define MAX_FILE_BYTES 1024

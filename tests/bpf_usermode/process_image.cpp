@@ -82,6 +82,7 @@ const std::vector<Field>& fields() {
         IMAGE_FIELD(layout.frame.first_read),
         IMAGE_FIELD(layout.frame.read_bytes),
         IMAGE_FIELD(layout.frame.tlbc_index),
+        IMAGE_FIELD(layout.code.argument_count),
         IMAGE_FIELD(layout.code.flags),
         IMAGE_FIELD(layout.code.first_line),
         IMAGE_FIELD(layout.code.file_name),

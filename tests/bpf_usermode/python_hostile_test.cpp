@@ -305,6 +305,32 @@ TEST_P(HostilePython, TheLongestTextsFitTheRecord) {
     EXPECT_EQ(replay.definitions.at(kCode).record.size(), record.header.size);
 }
 
+TEST_P(HostilePython, TheFirstArgumentIsDefinedWhereThereIsNoQualifiedName) {
+    constexpr uint64_t kObject = 0x7f0000330000;
+    constexpr uint64_t kFrame = 0x7f0000340000;
+    const bool is_wanted = GetParam().code.qualified_name == LAYOUT_ABSENT;
+    const auto first_argument = [](uint32_t arguments, uint64_t object, uint64_t frame) {
+        MadeUpThread thread(GetParam());
+        thread.add_space(kObject, 64);
+        thread.add_space(kFrame, 0x400);
+        thread.put(kObject, GetParam().object.type, kCodeType);
+        thread.put(kFrame, GetParam().frame.localsplus, object);
+        thread.put_u32(kCode, GetParam().code.argument_count, arguments);
+        Surroundings surroundings(thread.memory());
+        const auto scratch = std::make_unique<definition_scratch>();
+        EXPECT_EQ(define_python_code(&thread.thread(), kCode, frame, scratch.get()), CODE_DEFINED);
+        return std::pair{uint64_t{scratch->record.first_argument},
+                         uint64_t{scratch->record.first_argument_type}};
+    };
+    const std::pair<uint64_t, uint64_t> none;
+    EXPECT_EQ(first_argument(1, kObject, kFrame), is_wanted ? std::pair(kObject, kCodeType) : none);
+    EXPECT_EQ(first_argument(0, kObject, kFrame), none);
+    EXPECT_EQ(first_argument(1, kObject, 0), none);
+    EXPECT_EQ(first_argument(1, 0, kFrame), none);
+    EXPECT_EQ(first_argument(1, kObject, kNowhere), none);
+    EXPECT_EQ(first_argument(1, kNowhere, kFrame).second, 0u);
+}
+
 // Whatever a layout says, reads stay within the walker's own memory (the sanitizers watch).
 TEST(HostileLayout, AnyOffsetsAreSurvived) {
     uint64_t random = 0x2545f4914f6cdd1dull;
@@ -325,7 +351,8 @@ TEST(HostileLayout, AnyOffsetsAreSurvived) {
         walk_python_thread(&thread.thread(), stack.get());
         EXPECT_LE(stack->frames, uint32_t{MAX_PYTHON_FRAMES});
         const auto definition = std::make_unique<definition_scratch>();
-        if (define_python_code(&thread.thread(), kCode, definition.get()) == CODE_DEFINED) {
+        if (define_python_code(&thread.thread(), kCode, MadeUpThread::frame(0), definition.get()) ==
+            CODE_DEFINED) {
             EXPECT_LE(definition->record.header.size,
                       sizeof(definition->record) + DEFINITION_TEXT_BYTES);
         }

@@ -189,6 +189,7 @@ TEST(ProcessImage, TextKeepsEveryField) {
     for (size_t i = 0; i < sizeof(image.thread); ++i) bytes[i] = static_cast<uint8_t>(i * 7 + 1);
     image.thread.process.reserved = 0;
     image.thread.layout.interpreter.reserved = 0;
+    image.thread.layout.object.reserved = 0;
     std::ranges::fill(image.thread.layout.reserved, uint16_t{0});
     image.memory.put<uint32_t>(0x1004, 5);  // half a word
     image.memory.put<uint64_t>(0x2000, ~0ull);

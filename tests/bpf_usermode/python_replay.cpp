@@ -16,7 +16,7 @@ uint32_t kind_of(const python_frame& frame) {
 
 Definition define(const python_thread& thread, uint64_t code) {
     const auto scratch = std::make_unique<definition_scratch>();
-    Definition definition{.outcome = define_python_code(&thread, code, scratch.get()),
+    Definition definition{.outcome = define_python_code(&thread, code, 0, scratch.get()),
                           .record = {}};
     if (definition.outcome != CODE_DEFINED) return definition;
     const size_t bytes = scratch->record.header.size;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fuzz.h"
+#include "python/defining_class.h"
 #include "python/layouts/layout.h"
 #include "python/live_reader.h"
 
@@ -35,5 +36,12 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     runtime.interpreter_threads = layout.interpreter_threads;
     runtime.thread_next = layout.thread_next;
     fuzz::use(python::read_threads(read, runtime, {0}));
+    runtime.classes = layout.classes;
+    runtime.function_type = {kMemory + 16};
+    runtime.class_type = {kMemory + 24};
+    runtime.instance_type = {kMemory + 32};
+    const auto first = python::find_first_argument(read, layout.walker, kMemory, kMemory + 8);
+    for (const uint64_t type : {first.type, kMemory + 40, kMemory + 32})
+        fuzz::use(python::method_name(read, runtime, {0}, kMemory + 8, {kMemory + 48, type}));
     return 0;
 }

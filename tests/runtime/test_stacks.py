@@ -14,6 +14,43 @@ SECONDS = 2
 ENOUGH = 40
 
 
+# Functions of method_names.py: what code objects from 3.11 on call them, and what is proven of them from 3.6 on and of 2.7.
+METHODS = {
+    "of_metaclass": ("Meta.of_metaclass", "Meta.of_metaclass", "Meta.of_metaclass"),
+    "inherited": ("Base.inherited", "Base.inherited", "Base.inherited"),
+    "__private": ("Base.__private", "Base.__private", "Base.__private"),
+    "call_private": ("Base.call_private", "Base.call_private", "Base.call_private"),
+    "class_method": ("Derived.class_method", "Derived.class_method", "Derived.class_method"),
+    "static_method": ("Derived.static_method", "Derived.static_method", "Derived.static_method"),
+    "read_property": ("Derived.read_property", "Derived.read_property", "Derived.read_property"),
+    "decorated": ("Derived.decorated", "decorated", "decorated"),
+    "wrapper": ("decorator.<locals>.wrapper", "wrapper", "wrapper"),
+    "captured": ("Derived.captured", "captured", "Derived.captured"),
+    "generator": ("Derived.generator", "Derived.generator", "Derived.generator"),
+    "of_nested": ("Derived.Nested.of_nested", "Derived.Nested.of_nested", "Nested.of_nested"),
+    "of_old": ("Old.of_old", "Old.of_old", "Old.of_old"),
+    "takes_instance": ("takes_instance", "takes_instance", "takes_instance"),
+    "put_later": ("put_later", "put_later", "Derived.put_later"),
+    "of_local": ("make_local.<locals>.Local.of_local", "make_local.<locals>.Local.of_local", "of_local"),
+    "generated": ("Generated.generated", "generated", "generated"),
+    "work": ("work", "work", "work"),
+}
+
+
+def method_names(minor):
+    return {name: names[0 if minor >= (3, 11) else 1 if minor >= (3, 0) else 2] for name, names in METHODS.items()}
+
+
+def shown_methods(stacks):
+    """{name without classes: {names as they are shown}} of method_names.py's functions."""
+    shown = {}
+    for stack in stacks:
+        for frame in stack.python:
+            if os.path.basename(frame.file) in ("method_names.py", "<generated>"):
+                shown.setdefault(last_part(frame.function), set()).add(frame.function)
+    return shown
+
+
 def program_names(stack, program):
     """Names of the Python frames from the program's <module> on, so without what imports or bootstraps it."""
     names = stack.names
@@ -188,6 +225,44 @@ class Names(EachInterpreter):
                 frame = [one for one in next(iter(stacks)).python if one.function.startswith(name[:300])][0]
                 for shown, whole in ((frame.function, name), (frame.file, path)):
                     self.assertTrue(shown == whole or "…" in shown, "cut silently: %r" % shown)
+
+    def test_methods_have_the_classes_that_define_them(self):
+        """Before 3.11 they are read from the process, which therefore outlives the recording."""
+        with contextlib.ExitStack() as running:
+            found = [(one, running.enter_context(start(one, "method_names.py", 3600))) for one in interpreters()]
+            pids = ",".join(str(target.pid) for _, target in found)
+            recording = record("-p", pids, "-F", 997, "-d", 5, "--per-process")
+        self.assert_status(recording, 0)
+        for interpreter, target in found:
+            with self.subTest(python=interpreter.name):
+                shown = shown_methods(recording.stacks.of_pid(target.pid))
+                for name, expected in method_names(interpreter.minor).items():
+                    self.assertEqual(shown.get(name), {expected})
+                self.assertEqual(shown.get("overridden"), {"Base.overridden", "Derived.overridden"})
+
+    def test_methods_of_ended_processes_have_the_classes_proven_elsewhere(self):
+        for run in self.run_each("method_names.py", SECONDS, 10):
+            with self.of(run):
+                children = run.report["children"]
+                shown = shown_methods(run.recording.stacks.where(lambda stack: stack.pid in children))
+                expected = method_names(run.interpreter.minor)
+                self.assertGreater(len(shown.keys() & expected.keys()), 5)
+                for name in shown.keys() & expected.keys():
+                    self.assertEqual(shown[name], {expected[name]})
+
+    def test_reused_addresses_never_show_an_old_class(self):
+        for file in ("/nowhere/generated_%d.py", "<generated>"):
+            for run in self.run_each("exec_classes.py", 2 * SECONDS, file):
+                with self.of(run):
+                    self.assertGreater(run.report["reused"], 0, "the program did not reuse an address")
+                    names = [name for stack in run.stacks for name in stack.names if last_part(name).startswith("method")]
+                    self.assertGreater(len(names), ENOUGH // 10)
+                    for name in names:
+                        if run.interpreter.minor < (3, 11) and file == "<generated>":
+                            self.assertEqual(name, "method")
+                        elif "method_" in name:
+                            self.assertRegex(name, r"^(Class_(\d+)\.)?method_(\d+)$")
+                            self.assertEqual(len(set(re.findall(r"\d+", name))), 1, name)
 
     def test_reused_addresses_never_show_an_old_name(self):
         for run in self.run_each("exec_names.py", 2 * SECONDS):

@@ -309,6 +309,7 @@ void Dumper::resolve(Thread& thread) {
     sample.tid = task.tid;
     sample.time_ns = sys::monotonic_ns();
     sample.flags = thread.walked.flags;
+    sample.thread_state = thread.walked.thread_state;
     sample.native_outcome = thread.walked.native_outcome;
     sample.python_outcome = thread.walked.python_outcome;
     sample.native_hash = keep(task.space, STACK_NATIVE, thread.walked.native);

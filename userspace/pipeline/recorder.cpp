@@ -332,7 +332,9 @@ Result<void> Recorder::start() {
         parts.event_fds.push_back(fd);
     }
     parts.events.clear();
-    parts.reader = std::make_unique<RingReader>(*parts.sampler);
+    parts.reader = std::make_unique<RingReader>(
+        *parts.sampler,
+        [&parts](RingReader::Record record) { parts.resolver->look_at_definition(record); });
     parts.busy_start_ns = sys::busy_ns().value_or(0);
     parts.profile.start_ns = sys::monotonic_ns();
     if (auto attached = parts.sampler->attach_source(parts.options.source); !attached)

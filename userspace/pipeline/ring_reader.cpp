@@ -27,8 +27,9 @@ void signal(int event) {
 
 }  // namespace
 
-RingReader::RingReader(loader::Sampler& sampler)
+RingReader::RingReader(loader::Sampler& sampler, std::function<void(Record)> look)
     : sampler_(sampler),
+      look_(std::move(look)),
       filled_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { run(); }) {}
@@ -66,6 +67,11 @@ void RingReader::drain() {
         sizes.push_back(static_cast<uint32_t>(record.size()));
     });
     if (sizes.empty()) return;
+    Record rest(bytes);
+    for (const uint32_t size : sizes) {
+        look_(rest.first(size));
+        rest = rest.subspan(size);
+    }
     {
         const std::lock_guard lock(mutex_);
         bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
@@ -74,7 +80,7 @@ void RingReader::drain() {
     signal(filled_.get());
 }
 
-void RingReader::take(const std::function<void(std::span<const uint8_t>)>& callback) {
+void RingReader::take(const std::function<void(Record)>& callback) {
     uint64_t count;
     (void)!::read(filled_.get(), &count, sizeof(count));
     std::vector<uint8_t> bytes;
@@ -84,7 +90,7 @@ void RingReader::take(const std::function<void(std::span<const uint8_t>)>& callb
         bytes.swap(bytes_);
         sizes.swap(sizes_);
     }
-    std::span<const uint8_t> rest(bytes);
+    Record rest(bytes);
     for (const uint32_t size : sizes) {
         callback(rest.first(size));
         rest = rest.subspan(size);

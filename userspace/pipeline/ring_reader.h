@@ -18,14 +18,16 @@ namespace pyebpf::pipeline {
 
 class RingReader {
   public:
-    // The sampler must outlive the reader. Starts reading.
-    explicit RingReader(loader::Sampler& sampler);
+    using Record = std::span<const uint8_t>;
+    // The sampler must outlive the reader. Starts reading. `look` sees each record first, on the
+    // thread of the reader, within some 50 ms after it was sent; meanwhile the ring fills.
+    RingReader(loader::Sampler& sampler, std::function<void(Record)> look);
     ~RingReader();
 
     // Readable when there is something to take.
     [[nodiscard]] int fd() const { return filled_.get(); }
     // Hands over the records that were drained since the last call, in the order of the ring.
-    void take(const std::function<void(std::span<const uint8_t>)>& callback);
+    void take(const std::function<void(Record)>& callback);
     // Drains what is in the ring now, and ends the thread. take() then gives the rest.
     void stop();
 
@@ -34,6 +36,7 @@ class RingReader {
     void drain();
 
     loader::Sampler& sampler_;
+    std::function<void(Record)> look_;
     UniqueFd filled_;
     UniqueFd stop_;
     std::mutex mutex_;             // guards what follows

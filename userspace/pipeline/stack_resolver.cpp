@@ -91,7 +91,8 @@ StackResolver::StackResolver(profile::Profile& profile, StackStore& store,
       table_(table),
       publisher_(publisher),
       native_frames_(native_frames),
-      native_names_(profile, table, binaries, std::move(debuginfod)) {}
+      native_names_(profile, table, binaries, std::move(debuginfod)),
+      method_names_(table, publisher) {}
 
 StackResolver::~StackResolver() = default;
 
@@ -285,8 +286,20 @@ StackResolver::FrameCode StackResolver::code_of(const python_frame& frame,
                                                 const sample_record& sample,
                                                 process::InstanceId instance,
                                                 const ProcessPublisher::Attachment& python) {
+    const FrameCode found = find_code(frame, sample, instance, python);
+    if (found.object != nullptr && !found.object->is_named) {
+        const Identity identity{sample.space.tgid, sample.space.generation};
+        method_names_.name(*found.object, identity, frame.word0, instance);
+    }
+    return found;
+}
+
+StackResolver::FrameCode StackResolver::find_code(const python_frame& frame,
+                                                  const sample_record& sample,
+                                                  process::InstanceId instance,
+                                                  const ProcessPublisher::Attachment& python) {
     const Identity identity{sample.space.tgid, sample.space.generation};
-    const CodeObject* known = store_.code(identity, frame.word0, sample.time_ns);
+    CodeObject* known = store_.code(identity, frame.word0, sample.time_ns);
     const bool has_names = known != nullptr && known->has_name && known->has_file;
     if (has_names && known->has_line_table) return {known, Gap::kNone};
     if (!table_.alive(instance)) return {known, has_names ? Gap::kNone : Gap::kEnded};
@@ -312,6 +325,8 @@ StackResolver::FrameCode StackResolver::code_of(const python_frame& frame,
     code.first_line = live->first_line;
     code.flags = live->flags;
     code.first_traceable = live->first_traceable;
+    code.first_argument =
+        python::find_first_argument(read, python.runtime->layout, sample.thread_state, frame.word0);
     const Gap gap = code.has_name && code.has_file ? Gap::kNone : Gap::kUnreadable;
     ++totals_.code_read_late;
     store_.add_code(identity, frame.word0, std::move(code));

@@ -11,12 +11,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/ids.h"
 #include "bpf/abi/record.h"
+#include "pipeline/method_names.h"
 #include "pipeline/native_names.h"
 #include "pipeline/process_publisher.h"
 #include "pipeline/source_embedder.h"
@@ -69,6 +71,8 @@ class StackResolver {
     // With names. The first call for a file reads its symbols and debug information.
     [[nodiscard]] profile::StackId stack(ResolvedId id);
     [[nodiscard]] const ResolverTotals& totals() const { return totals_; }
+    // To be called soon with each record that has a new code object, by any thread.
+    void look_at_definition(std::span<const uint8_t> record) { method_names_.look(record); }
     // Forgets all stacks and frames: the profile's tables begin anew (Profile::forget_stacks).
     void forget_stacks();
     // How much would be forgotten.
@@ -101,7 +105,7 @@ class StackResolver {
     // Why a frame has no code object, or not all of its names.
     enum class Gap { kNone, kEnded, kUnreadable, kNoCode };
     struct FrameCode {
-        const CodeObject* object = nullptr;
+        CodeObject* object = nullptr;
         Gap gap = Gap::kNone;
     };
     struct PythonStackFacts {
@@ -121,10 +125,14 @@ class StackResolver {
                                      const std::vector<python_frame>& python,
                                      std::vector<Level>& levels);
     [[nodiscard]] profile::FrameId kernel_frame(uint64_t address);
-    // The code object of a frame; what the kernel side could not read of it, from the live process.
+    // The code object of a frame, with its name.
     [[nodiscard]] FrameCode code_of(const python_frame& frame, const sample_record& sample,
                                     process::InstanceId instance,
                                     const ProcessPublisher::Attachment& python);
+    // What the kernel side could not read of it is read from the live process.
+    [[nodiscard]] FrameCode find_code(const python_frame& frame, const sample_record& sample,
+                                      process::InstanceId instance,
+                                      const ProcessPublisher::Attachment& python);
     // The layout proves itself by the first code object that frames of a runtime lead to. If the
     // frames of several stacks led to other objects only, the runtime is refused.
     void test_layout(const PythonStackFacts& facts, process::InstanceId instance,
@@ -141,6 +149,7 @@ class StackResolver {
     ProcessPublisher& publisher_;
     NativeFrames native_frames_;
     NativeNames native_names_;
+    MethodNames method_names_;
     ResolverTotals totals_;
     std::unique_ptr<symbolize::KernelSymbols> kernel_symbols_;
     std::vector<Resolved> resolved_;

@@ -11,36 +11,6 @@ namespace {
 
 constexpr std::string_view kCut = "…";
 
-void append_utf8(std::string& text, uint32_t code_point) {
-    if (code_point > 0x10ffff || (code_point >= 0xd800 && code_point < 0xe000)) code_point = 0xfffd;
-    if (code_point < 0x80) {
-        text += static_cast<char>(code_point);
-    } else if (code_point < 0x800) {
-        text += static_cast<char>(0xc0 | code_point >> 6);
-        text += static_cast<char>(0x80 | (code_point & 63));
-    } else if (code_point < 0x10000) {
-        text += static_cast<char>(0xe0 | code_point >> 12);
-        text += static_cast<char>(0x80 | (code_point >> 6 & 63));
-        text += static_cast<char>(0x80 | (code_point & 63));
-    } else {
-        text += static_cast<char>(0xf0 | code_point >> 18);
-        text += static_cast<char>(0x80 | (code_point >> 12 & 63));
-        text += static_cast<char>(0x80 | (code_point >> 6 & 63));
-        text += static_cast<char>(0x80 | (code_point & 63));
-    }
-}
-
-template <class Unit>
-std::string decode_units(std::span<const uint8_t> bytes) {
-    std::string text;
-    for (size_t at = 0; at + sizeof(Unit) <= bytes.size(); at += sizeof(Unit)) {
-        Unit unit;
-        std::memcpy(&unit, bytes.data() + at, sizeof(unit));
-        append_utf8(text, unit);
-    }
-    return text;
-}
-
 size_t width_of(uint16_t encoding) {
     return encoding == TEXT_UCS2 ? 2 : encoding == TEXT_UCS4 ? 4 : 1;
 }
@@ -78,19 +48,6 @@ const typename Map::mapped_type* find_part(const Map& parts, const Map& older, u
 
 }  // namespace
 
-std::string decode_text(std::span<const uint8_t> bytes, uint16_t encoding) {
-    switch (encoding) {
-        case TEXT_LATIN1:
-            return decode_units<uint8_t>(bytes);
-        case TEXT_UCS2:
-            return decode_units<uint16_t>(bytes);
-        case TEXT_UCS4:
-            return decode_units<uint32_t>(bytes);
-        default:
-            return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-    }
-}
-
 bool StackStore::add(std::span<const uint8_t> record) {
     record_header header{};
     bool good = record.size() >= sizeof(header);
@@ -126,9 +83,9 @@ bool StackStore::add_stack(std::span<const uint8_t> record) {
     }
 }
 
-bool StackStore::add_definition(std::span<const uint8_t> record) {
+std::optional<CodeDefinition> parse_definition(std::span<const uint8_t> record) {
     code_definition_record definition{};
-    if (record.size() < sizeof(definition)) return false;
+    if (record.size() < sizeof(definition)) return std::nullopt;
     std::memcpy(&definition, record.data(), sizeof(definition));
     auto rest = record.subspan(sizeof(definition));
     std::span<const uint8_t> name;
@@ -136,7 +93,7 @@ bool StackStore::add_definition(std::span<const uint8_t> record) {
     std::span<const uint8_t> table;
     if (!take_text(rest, definition.name, name) || !take_text(rest, definition.file, file) ||
         !take_text(rest, definition.table, table)) {
-        return false;
+        return std::nullopt;
     }
     CodeObject code;
     code.time_ns = definition.time_ns;
@@ -150,8 +107,15 @@ bool StackStore::add_definition(std::span<const uint8_t> record) {
     code.first_line = definition.first_line;
     code.flags = definition.code_flags;
     code.first_traceable = definition.first_traceable;
-    code_[{definition.space.tgid, definition.space.generation}][definition.code].push_back(
-        std::move(code));
+    code.first_argument = {definition.first_argument, definition.first_argument_type};
+    return CodeDefinition{
+        {definition.space.tgid, definition.space.generation}, definition.code, std::move(code)};
+}
+
+bool StackStore::add_definition(std::span<const uint8_t> record) {
+    auto definition = parse_definition(record);
+    if (!definition) return false;
+    add_code(definition->identity, definition->address, std::move(definition->code));
     return true;
 }
 
@@ -176,6 +140,10 @@ const std::vector<native_frame>* StackStore::native(uint64_t hash) const {
 
 const std::vector<python_frame>* StackStore::python(uint64_t hash) const {
     return find_part(parts_.python, older_parts_.python, hash);
+}
+
+CodeObject* StackStore::code(const Identity& identity, uint64_t address, uint64_t time_ns) {
+    return const_cast<CodeObject*>(std::as_const(*this).code(identity, address, time_ns));
 }
 
 const CodeObject* StackStore::code(const Identity& identity, uint64_t address,

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "bpf/abi/record.h"
+#include "python/live_reader.h"
 
 namespace pyebpf::pipeline {
 
@@ -27,6 +29,8 @@ struct CodeObject {
     int32_t first_line = 0;
     uint32_t flags = 0;
     uint32_t first_traceable = 0;
+    python::FirstArgument first_argument;  // up to 3.10
+    bool is_named = false;                 // its class was looked for (pipeline/method_names.h)
 };
 
 struct Identity {
@@ -40,6 +44,14 @@ struct IdentityHash {
         return (identity.generation ^ identity.tgid) * 0x9e3779b97f4a7c15ull;
     }
 };
+
+// What a RECORD_CODE_DEFINITION says; nullopt if it is malformed.
+struct CodeDefinition {
+    Identity identity;
+    uint64_t address = 0;
+    CodeObject code;
+};
+[[nodiscard]] std::optional<CodeDefinition> parse_definition(std::span<const uint8_t> record);
 
 class StackStore {
   public:
@@ -58,6 +70,7 @@ class StackStore {
     // else the first one after. Null if there is none.
     [[nodiscard]] const CodeObject* code(const Identity& identity, uint64_t address,
                                          uint64_t time_ns) const;
+    [[nodiscard]] CodeObject* code(const Identity& identity, uint64_t address, uint64_t time_ns);
 
     // Bytes of the stack parts received since the last rotate().
     [[nodiscard]] size_t bytes() const { return parts_.bytes; }
@@ -87,7 +100,6 @@ class StackStore {
     uint64_t malformed_ = 0;
 };
 
-// A text as the interpreter stores it, to UTF-8; code points that UTF-8 cannot have become U+FFFD.
-[[nodiscard]] std::string decode_text(std::span<const uint8_t> bytes, uint16_t encoding);
+using python::decode_text;
 
 }  // namespace pyebpf::pipeline

@@ -104,6 +104,7 @@ void TaskWalker::walk_python(const task_record& task, const python_process& proc
     python_facts facts{};
     find_python_facts(&thread, &facts);
     walked.flags |= static_cast<uint16_t>(facts.flags);
+    walked.thread_state = facts.thread_state;
     if (walked.activity == THREAD_LOCK && is_within(facts.gil, task.argument_1))
         walked.activity = THREAD_GIL;
 

@@ -20,6 +20,7 @@ struct WalkedThread {
     uint8_t native_outcome = NATIVE_NOT_TAKEN;
     uint8_t python_outcome = PYTHON_NOT_A_PYTHON_PROCESS;
     uint16_t flags = 0;               // enum sample_flag
+    uint64_t thread_state = 0;        // address of its PyThreadState; 0: none
     uint8_t activity = THREAD_OTHER;  // enum thread_activity, the GIL told from other locks
     uint64_t root_code = 0;           // of the outermost Python frame; 0: none
     uint64_t root_frame = 0;

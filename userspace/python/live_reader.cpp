@@ -43,6 +43,36 @@ std::optional<uint64_t> read_u64(const ReadMemory& read, uint64_t address) {
     return value;
 }
 
+void append_utf8(std::string& text, uint32_t code_point) {
+    if (code_point > 0x10ffff || (code_point >= 0xd800 && code_point < 0xe000)) code_point = 0xfffd;
+    if (code_point < 0x80) {
+        text += static_cast<char>(code_point);
+    } else if (code_point < 0x800) {
+        text += static_cast<char>(0xc0 | code_point >> 6);
+        text += static_cast<char>(0x80 | (code_point & 63));
+    } else if (code_point < 0x10000) {
+        text += static_cast<char>(0xe0 | code_point >> 12);
+        text += static_cast<char>(0x80 | (code_point >> 6 & 63));
+        text += static_cast<char>(0x80 | (code_point & 63));
+    } else {
+        text += static_cast<char>(0xf0 | code_point >> 18);
+        text += static_cast<char>(0x80 | (code_point >> 12 & 63));
+        text += static_cast<char>(0x80 | (code_point >> 6 & 63));
+        text += static_cast<char>(0x80 | (code_point & 63));
+    }
+}
+
+template <class Unit>
+std::string decode_units(std::span<const uint8_t> bytes) {
+    std::string text;
+    for (size_t at = 0; at + sizeof(Unit) <= bytes.size(); at += sizeof(Unit)) {
+        Unit unit;
+        std::memcpy(&unit, bytes.data() + at, sizeof(unit));
+        append_utf8(text, unit);
+    }
+    return text;
+}
+
 RawText read_bytes(const ReadMemory& read, uint64_t address, uint64_t bytes, text_encoding encoding,
                    size_t max_bytes) {
     RawText text;
@@ -55,6 +85,19 @@ RawText read_bytes(const ReadMemory& read, uint64_t address, uint64_t bytes, tex
 }
 
 }  // namespace
+
+std::string decode_text(std::span<const uint8_t> bytes, uint16_t encoding) {
+    switch (encoding) {
+        case TEXT_LATIN1:
+            return decode_units<uint8_t>(bytes);
+        case TEXT_UCS2:
+            return decode_units<uint16_t>(bytes);
+        case TEXT_UCS4:
+            return decode_units<uint32_t>(bytes);
+        default:
+            return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
+}
 
 // CPython Include/cpython/unicodeobject.h; the layout tells where each version has the fields.
 RawText read_text(const ReadMemory& read, const python_layout& layout, uint64_t address,
@@ -160,6 +203,21 @@ LiveFrame read_outermost_frame(const ReadMemory& read, const python_layout& layo
     if (outermost == 0) return {};
     const auto code = read_u64(read, outermost + layout.frame.code);
     return {code.value_or(0) & layout.code_mask, outermost};
+}
+
+FirstArgument find_first_argument(const ReadMemory& read, const python_layout& layout,
+                                  uint64_t thread_state, uint64_t code) {
+    if (layout.frame_style != FRAME_STYLE_OBJECT || thread_state == 0) return {};
+    uint64_t frame = read_u64(read, thread_state + layout.thread_state.frame).value_or(0);
+    for (size_t i = 0; frame != 0 && i < kMaxLiveFrames; ++i) {
+        if (read_u64(read, frame + layout.frame.code) == code) {
+            const uint64_t object = read_u64(read, frame + layout.frame.localsplus).value_or(0);
+            if (object == 0) return {};
+            return {object, read_u64(read, object + layout.object.type).value_or(0)};
+        }
+        frame = read_u64(read, frame + layout.frame.previous).value_or(0);
+    }
+    return {};
 }
 
 }  // namespace pyebpf::python

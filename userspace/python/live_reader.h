@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct RawText {
     text_encoding encoding = TEXT_MISSING;
     bool is_cut = false;  // longer than the limit
 };
+
+// A text as the interpreter stores it, to UTF-8; code points that UTF-8 cannot have become U+FFFD.
+[[nodiscard]] std::string decode_text(std::span<const uint8_t> bytes, uint16_t encoding);
 
 inline constexpr size_t kMaxTextBytes = 64 << 10;
 
@@ -68,5 +72,14 @@ struct LiveFrame {
 inline constexpr size_t kMaxLiveFrames = 4096;
 [[nodiscard]] LiveFrame read_outermost_frame(const ReadMemory& read, const python_layout& layout,
                                              uint64_t thread_state);
+
+// The first argument of a frame that ran a code object, and its type, as they were then.
+struct FirstArgument {
+    uint64_t object = 0;
+    uint64_t type = 0;  // 0: not known
+};
+// Of the innermost frame of a thread that runs the code object; up to 3.10.
+[[nodiscard]] FirstArgument find_first_argument(const ReadMemory& read, const python_layout& layout,
+                                                uint64_t thread_state, uint64_t code);
 
 }  // namespace pyebpf::python

@@ -274,6 +274,10 @@ Inspection inspect(const elf::ElfFile& file, std::string_view path_hint) {
     find_tls(file, symbols, runtime);
     find_key_and_current(file, symbols, offsets, runtime);
     find_gil_and_collector(symbols, offsets, runtime);
+    runtime.classes = layout->classes;
+    runtime.function_type = symbols.address("PyFunction_Type");
+    runtime.class_type = symbols.address("PyClass_Type");
+    runtime.instance_type = symbols.address("PyInstance_Type");
     if (runtime.sources == 0)
         return unsupported(runtime.version, name + ": nothing in it leads to its thread states");
     return {.is_python = true, .runtime = std::make_shared<const Runtime>(std::move(runtime))};

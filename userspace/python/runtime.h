@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "bpf/abi/python_layout.h"
 #include "elf/elf_file.h"
+#include "python/class_offsets.h"
 
 namespace pyebpf::python {
 
@@ -70,6 +71,12 @@ struct Runtime {
     StatedAddress none;
     StatedAddress gil;         // of 2.7: of the pointer to it
     StatedAddress collecting;  // the garbage collector's flag
+
+    // The classes of methods (defining_class.h), up to 3.10.
+    ClassOffsets classes;
+    StatedAddress function_type;  // PyFunction_Type
+    StatedAddress class_type;     // 2.7: PyClass_Type and PyInstance_Type
+    StatedAddress instance_type;
 };
 
 // Why a file that contains a Python runtime cannot be profiled.

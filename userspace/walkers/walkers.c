@@ -24,9 +24,9 @@ void walk_python_thread(const struct python_thread *thread, struct python_stack 
     if (start_python_walk(&walk, &thread->layout, &state, thread->stack_pointer, 0)) {
         while (walk.frames < MAX_PYTHON_FRAMES) {
             uint32_t link = walk.frames;
-            uint64_t frame = walk.frame;
+            __u64 frame;
 
-            if (!python_step(&walk, &thread->layout, &stack->list[link]))
+            if (!python_step(&walk, &thread->layout, &stack->list[link], &frame))
                 break;
             if ((stack->list[link].word1 & PYTHON_FRAME_KIND_MASK) != PYTHON_BOUNDARY)
                 stack->address[link] = frame;
@@ -52,10 +52,11 @@ void find_python_facts(const struct python_thread *thread, struct python_facts *
     facts->flags = python_activity(&state, &thread->process, &thread->layout);
 }
 
-enum code_definition define_python_code(const struct python_thread *thread, uint64_t code, struct definition_scratch *definition)
+enum code_definition define_python_code(const struct python_thread *thread, uint64_t code, uint64_t frame,
+                                        struct definition_scratch *definition)
 {
     memset(definition, 0, sizeof(*definition));
-    switch (define_code(definition, &thread->layout, thread->process.code_type, code)) {
+    switch (define_code(definition, &thread->layout, thread->process.code_type, code, frame)) {
     case DEFINITION_READY:
         return CODE_DEFINED;
     case DEFINITION_INVALID:

@@ -42,9 +42,10 @@ struct python_facts {
 void find_python_facts(const struct python_thread* thread, struct python_facts* facts);
 
 enum code_definition { CODE_DEFINED, CODE_INVALID, CODE_UNREADABLE };
-/* On CODE_DEFINED definition->record holds the facts, and its texts follow. */
+/* frame: one that runs the code, or 0. On CODE_DEFINED definition->record holds the facts, and its
+ * texts follow. */
 enum code_definition define_python_code(const struct python_thread* thread, uint64_t code,
-                                        struct definition_scratch* definition);
+                                        uint64_t frame, struct definition_scratch* definition);
 
 struct native_thread {
     struct user_registers registers;

@@ -55,6 +55,7 @@ inline constexpr Layout kCpython27[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 16,  // PyCodeObject.co_argcount
                 .flags = 28,  // PyCodeObject.co_flags
                 .first_line = 96,  // PyCodeObject.co_firstlineno
                 .file_name = 80,  // PyCodeObject.co_filename
@@ -91,6 +92,22 @@ inline constexpr Layout kCpython27[] = {
         .type_basic_size = 32,  // PyTypeObject.tp_basicsize
         .type_members = 240,  // PyTypeObject.tp_members
         .code_basic_size = 128,  // sizeof(PyCodeObject)
+        .classes = {
+            .function_code = 16,  // PyFunctionObject.func_code
+            .function_qualified_name = kAbsent,
+            .type_flags = 168,  // PyTypeObject.tp_flags
+            .type_dict = 264,  // PyTypeObject.tp_dict
+            .type_mro = 344,  // PyTypeObject.tp_mro
+            .heap_type_name = 856,  // PyHeapTypeObject.ht_name
+            .dict_keys = kAbsent,
+            .dict_values = kAbsent,
+            .dict_mask = 32,  // PyDictObject.ma_mask
+            .dict_table = 40,  // PyDictObject.ma_table
+            .class_bases = 16,  // PyClassObject.cl_bases
+            .class_dict = 24,  // PyClassObject.cl_dict
+            .class_name = 32,  // PyClassObject.cl_name
+            .instance_class = 16,  // PyInstanceObject.in_class
+        },
     },
     // debug builds (Py_TRACE_REFS: two more words in every object)
     {
@@ -138,6 +155,7 @@ inline constexpr Layout kCpython27[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 32,  // PyCodeObject.co_argcount
                 .flags = 44,  // PyCodeObject.co_flags
                 .first_line = 112,  // PyCodeObject.co_firstlineno
                 .file_name = 96,  // PyCodeObject.co_filename
@@ -174,6 +192,22 @@ inline constexpr Layout kCpython27[] = {
         .type_basic_size = 48,  // PyTypeObject.tp_basicsize
         .type_members = 256,  // PyTypeObject.tp_members
         .code_basic_size = 144,  // sizeof(PyCodeObject)
+        .classes = {
+            .function_code = 32,  // PyFunctionObject.func_code
+            .function_qualified_name = kAbsent,
+            .type_flags = 184,  // PyTypeObject.tp_flags
+            .type_dict = 280,  // PyTypeObject.tp_dict
+            .type_mro = 360,  // PyTypeObject.tp_mro
+            .heap_type_name = 872,  // PyHeapTypeObject.ht_name
+            .dict_keys = kAbsent,
+            .dict_values = kAbsent,
+            .dict_mask = 48,  // PyDictObject.ma_mask
+            .dict_table = 56,  // PyDictObject.ma_table
+            .class_bases = 32,  // PyClassObject.cl_bases
+            .class_dict = 40,  // PyClassObject.cl_dict
+            .class_name = 48,  // PyClassObject.cl_name
+            .instance_class = 32,  // PyInstanceObject.in_class
+        },
     },
 };
 

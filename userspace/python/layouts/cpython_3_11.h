@@ -55,6 +55,7 @@ inline constexpr Layout kCpython311[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 56,  // PyCodeObject.co_argcount
                 .flags = 48,  // PyCodeObject.co_flags
                 .first_line = 72,  // PyCodeObject.co_firstlineno
                 .file_name = 112,  // PyCodeObject.co_filename

@@ -55,6 +55,7 @@ inline constexpr Layout kCpython312[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 52,  // PyCodeObject.co_argcount
                 .flags = 48,  // PyCodeObject.co_flags
                 .first_line = 68,  // PyCodeObject.co_firstlineno
                 .file_name = 112,  // PyCodeObject.co_filename

@@ -55,6 +55,7 @@ inline constexpr Layout kCpython314[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 52,  // PyCodeObject.co_argcount
                 .flags = 48,  // PyCodeObject.co_flags
                 .first_line = 68,  // PyCodeObject.co_firstlineno
                 .file_name = 112,  // PyCodeObject.co_filename
@@ -195,6 +196,7 @@ inline constexpr Layout kCpython314[] = {
                 .tlbc_index = 72,  // _PyInterpreterFrame.tlbc_index
             },
             .code = {
+                .argument_count = 68,  // PyCodeObject.co_argcount
                 .flags = 64,  // PyCodeObject.co_flags
                 .first_line = 84,  // PyCodeObject.co_firstlineno
                 .file_name = 128,  // PyCodeObject.co_filename

@@ -55,6 +55,7 @@ inline constexpr Layout kCpython36[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 16,  // PyCodeObject.co_argcount
                 .flags = 32,  // PyCodeObject.co_flags
                 .first_line = 36,  // PyCodeObject.co_firstlineno
                 .file_name = 96,  // PyCodeObject.co_filename
@@ -91,6 +92,22 @@ inline constexpr Layout kCpython36[] = {
         .type_basic_size = 32,  // PyTypeObject.tp_basicsize
         .type_members = 240,  // PyTypeObject.tp_members
         .code_basic_size = 144,  // sizeof(PyCodeObject)
+        .classes = {
+            .function_code = 16,  // PyFunctionObject.func_code
+            .function_qualified_name = 104,  // PyFunctionObject.func_qualname
+            .type_flags = 168,  // PyTypeObject.tp_flags
+            .type_dict = 264,  // PyTypeObject.tp_dict
+            .type_mro = 344,  // PyTypeObject.tp_mro
+            .heap_type_name = 848,  // PyHeapTypeObject.ht_qualname
+            .dict_keys = 32,  // PyDictObject.ma_keys
+            .dict_values = 40,  // PyDictObject.ma_values
+            .dict_mask = kAbsent,
+            .dict_table = kAbsent,
+            .class_bases = kAbsent,
+            .class_dict = kAbsent,
+            .class_name = kAbsent,
+            .instance_class = kAbsent,
+        },
     },
     // debug builds (Py_TRACE_REFS: two more words in every object)
     {
@@ -138,6 +155,7 @@ inline constexpr Layout kCpython36[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 32,  // PyCodeObject.co_argcount
                 .flags = 48,  // PyCodeObject.co_flags
                 .first_line = 52,  // PyCodeObject.co_firstlineno
                 .file_name = 112,  // PyCodeObject.co_filename
@@ -174,6 +192,22 @@ inline constexpr Layout kCpython36[] = {
         .type_basic_size = 48,  // PyTypeObject.tp_basicsize
         .type_members = 256,  // PyTypeObject.tp_members
         .code_basic_size = 160,  // sizeof(PyCodeObject)
+        .classes = {
+            .function_code = 32,  // PyFunctionObject.func_code
+            .function_qualified_name = 120,  // PyFunctionObject.func_qualname
+            .type_flags = 184,  // PyTypeObject.tp_flags
+            .type_dict = 280,  // PyTypeObject.tp_dict
+            .type_mro = 360,  // PyTypeObject.tp_mro
+            .heap_type_name = 864,  // PyHeapTypeObject.ht_qualname
+            .dict_keys = 48,  // PyDictObject.ma_keys
+            .dict_values = 56,  // PyDictObject.ma_values
+            .dict_mask = kAbsent,
+            .dict_table = kAbsent,
+            .class_bases = kAbsent,
+            .class_dict = kAbsent,
+            .class_name = kAbsent,
+            .instance_class = kAbsent,
+        },
     },
 };
 

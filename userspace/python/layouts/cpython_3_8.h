@@ -55,6 +55,7 @@ inline constexpr Layout kCpython38[] = {
                 .tlbc_index = kAbsent,
             },
             .code = {
+                .argument_count = 16,  // PyCodeObject.co_argcount
                 .flags = 36,  // PyCodeObject.co_flags
                 .first_line = 40,  // PyCodeObject.co_firstlineno
                 .file_name = 104,  // PyCodeObject.co_filename
@@ -105,6 +106,22 @@ inline constexpr Layout kCpython38[] = {
         .type_basic_size = 32,  // PyTypeObject.tp_basicsize
         .type_members = 240,  // PyTypeObject.tp_members
         .code_basic_size = 176,  // sizeof(PyCodeObject)
+        .classes = {
+            .function_code = 16,  // PyFunctionObject.func_code
+            .function_qualified_name = 104,  // PyFunctionObject.func_qualname
+            .type_flags = 168,  // PyTypeObject.tp_flags
+            .type_dict = 264,  // PyTypeObject.tp_dict
+            .type_mro = 344,  // PyTypeObject.tp_mro
+            .heap_type_name = 864,  // PyHeapTypeObject.ht_qualname
+            .dict_keys = 32,  // PyDictObject.ma_keys
+            .dict_values = 40,  // PyDictObject.ma_values
+            .dict_mask = kAbsent,
+            .dict_table = kAbsent,
+            .class_bases = kAbsent,
+            .class_dict = kAbsent,
+            .class_name = kAbsent,
+            .instance_class = kAbsent,
+        },
     },
 };
 

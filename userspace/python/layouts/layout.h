@@ -13,6 +13,7 @@
 #include <string>
 
 #include "bpf/abi/python_layout.h"
+#include "python/class_offsets.h"
 
 namespace pyebpf::python {
 
@@ -86,6 +87,7 @@ struct Layout {
     uint16_t type_basic_size = kAbsent;
     uint16_t type_members = kAbsent;
     uint16_t code_basic_size = kAbsent;  // PyCode_Type.tp_basicsize
+    ClassOffsets classes{};              // up to 3.10
     DebugOffsetPositions debug_offsets{};
 };
 
