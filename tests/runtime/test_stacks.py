@@ -9,6 +9,7 @@ from harness import RootTestCase, interpreters, record, record_each, start
 from stacks import last_part, same_function
 
 SECONDS = 2
+BATCH = 8  # more than where shares are measured: a stack is right or wrong
 # Samples that a busy program must at least get: 2 s at 997 Hz, up to BATCH of them on as little as one CPU, most of it lost to
 # start-up and to whatever else runs.
 ENOUGH = 40
@@ -73,7 +74,7 @@ class EachInterpreter(RootTestCase):
     def run_each(self, program, *arguments, minimum=(2, 7), options=()):
         found = interpreters(minimum)
         self.assertTrue(found, "no interpreter found")
-        return record_each(found, program, *arguments, options=options)
+        return record_each(found, program, *arguments, options=options, batch=BATCH)
 
     @contextlib.contextmanager
     def of(self, run):
