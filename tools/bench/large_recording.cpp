@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// large_recording [SAMPLES]: writes a recording of so many samples (default 10,000,000) to stdout, of 1,000 processes with four
-// threads each and 100 stacks of 12 to 43 frames of their own. `pyebpf report` is to read and aggregate it in 10 seconds and 1 GB.
+// large_recording [SAMPLES [own|shared]]: writes a recording of so many samples (default
+// 10,000,000) to stdout, of 1,000 processes with four threads each and 100,000 stacks of 12 to 43
+// frames. Each process has 100 of them as its own, or all processes share all of them. `pyebpf
+// report` is to read and aggregate it in 10 seconds and 1 GB.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #include "base/sink.h"
@@ -73,6 +76,7 @@ std::vector<profile::StackId> add_stacks(profile::Profile& profile) {
 
 int main(int argc, char** argv) {
     const uint64_t samples = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000'000;
+    const bool shares_stacks = argc > 2 && std::string_view(argv[2]) == "shared";
     FdSink sink(STDOUT_FILENO, "standard output");
     record::Writer writer(sink);
     profile::Profile profile;
@@ -86,7 +90,9 @@ int main(int argc, char** argv) {
         const auto thread = static_cast<uint32_t>(next_random() % profile.threads.size());
         sample.thread = profile::ThreadId{thread};
         const uint32_t process = thread / kThreadsPerProcess;
-        sample.stack = stacks[process * kStacksPerProcess + next_random() % kStacksPerProcess];
+        sample.stack =
+            shares_stacks ? stacks[next_random() % stacks.size()]
+                          : stacks[process * kStacksPerProcess + next_random() % kStacksPerProcess];
         sample.cpu = static_cast<uint16_t>(i % 64);
         profile.samples.push_back(sample);
         if (profile.samples.size() < kSamplesPerBlock) continue;

@@ -20,12 +20,9 @@ RootedStacks::RootedStacks(const profile::Profile& profile, const FormatOptions&
       has_unit_roots_(unit_roots == UnitRoots::kIfSeveral && units.list().size() > 1) {}
 
 StackId RootedStacks::of(const Sample& sample) {
-    StackId root = root_of(sample);
-    if (options_.per_state) root = push_label(root, fmt::format("[{}]", state_name(sample.state)));
-    StackId stack = below(root, sample.stack);
-    if (sample.state != ThreadState::kRunning)
-        stack = push_label(stack, fmt::format("[waits: {}]", state_name(sample.state)));
-    return stack;
+    const StackId stack = below(root_of(sample), sample.stack);
+    if (sample.state == ThreadState::kRunning) return stack;
+    return stacks_.push(stack, wait_label(sample.state));
 }
 
 std::string_view RootedStacks::name(FrameId id) const {
@@ -41,17 +38,20 @@ FrameId RootedStacks::label(std::string_view text) {
     return entry->second;
 }
 
+FrameId RootedStacks::wait_label(ThreadState state) {
+    return label(fmt::format("[waits: {}]", state_name(state)));
+}
+
 StackId RootedStacks::push_label(StackId parent, std::string_view text) {
     return stacks_.push(parent, label(text));
 }
 
 StackId RootedStacks::root_of(const Sample& sample) {
-    const bool has_roots =
-        has_unit_roots_ || options_.per_container || options_.per_process || options_.per_thread;
-    if (!has_roots) return {};
+    if (!has_roots()) return {};
     const uint32_t unit = units_.of(sample);
-    const uint64_t key = uint64_t{unit} << 32 | sample.thread.value;
-    const auto [entry, is_new] = root_of_thread_.try_emplace(key);
+    const uint64_t key = uint64_t{unit} << 40 | uint64_t{static_cast<uint8_t>(sample.state)} << 32 |
+                         sample.thread.value;
+    const auto [entry, is_new] = known_roots_.try_emplace(key);
     if (!is_new) return entry->second;
     StackId root;
     if (has_unit_roots_) root = push_label(root, fmt::format("[{}]", units_.list()[unit].sources));
@@ -68,11 +68,12 @@ StackId RootedStacks::root_of(const Sample& sample) {
             push_label(root, facts.tid == 0 ? "[unknown thread]"
                                             : fmt::format("{} (tid {})", facts.thread, facts.tid));
     }
-    return root_of_thread_[key] = root;
+    if (options_.per_state) root = push_label(root, fmt::format("[{}]", state_name(sample.state)));
+    return known_roots_[key] = root;
 }
 
 StackId RootedStacks::below(StackId root, StackId stack) {
-    if (!stack.valid()) return push_label(root, "[no stack]");
+    if (!stack.valid()) return stacks_.push(root, no_stack_label());
     StackMap& known = below_root_[root];
     pending_.clear();
     StackId found = root;

@@ -34,6 +34,12 @@ class RootedStacks {
 
     // Always valid.
     [[nodiscard]] profile::StackId of(const profile::Sample& sample);
+    // The labels at its root side only; invalid if there are none.
+    [[nodiscard]] profile::StackId root_of(const profile::Sample& sample);
+    [[nodiscard]] bool has_roots() const {
+        return has_unit_roots_ || options_.per_container || options_.per_process ||
+               options_.per_thread || options_.per_state;
+    }
 
     // Stacks so far; a parent has a smaller id than its children.
     [[nodiscard]] size_t size() const { return stacks_.size(); }
@@ -53,12 +59,16 @@ class RootedStacks {
     // The function, "[unknown]" if it has no name, or the label; not escaped.
     [[nodiscard]] std::string_view name(profile::FrameId id) const;
 
+    // What of() puts below a root: instead of the frames of a sample without, and at the leaf of a
+    // thread that did not run.
+    [[nodiscard]] profile::FrameId no_stack_label() { return label("[no stack]"); }
+    [[nodiscard]] profile::FrameId wait_label(profile::ThreadState state);
+
   private:
     using StackMap = tsl::robin_map<profile::StackId, profile::StackId>;
 
     [[nodiscard]] profile::FrameId label(std::string_view text);
     [[nodiscard]] profile::StackId push_label(profile::StackId parent, std::string_view text);
-    [[nodiscard]] profile::StackId root_of(const profile::Sample& sample);
     [[nodiscard]] profile::StackId below(profile::StackId root, profile::StackId stack);
 
     const profile::Profile& profile_;
@@ -68,8 +78,8 @@ class RootedStacks {
     profile::StackTable stacks_;
     std::vector<std::string> labels_;
     tsl::robin_map<std::string, profile::FrameId> label_ids_;
-    tsl::robin_map<uint64_t, profile::StackId> root_of_thread_;  // by thread and unit
-    tsl::robin_map<profile::StackId, StackMap> below_root_;      // stacks of the profile to ours
+    tsl::robin_map<uint64_t, profile::StackId> known_roots_;  // by thread, state and unit
+    tsl::robin_map<profile::StackId, StackMap> below_root_;   // stacks of the profile to ours
     std::vector<profile::StackId> pending_;
 };
 

@@ -522,7 +522,7 @@ void Recorder::Parts::name_samples() {
     for (size_t i = 0; i < profile.samples.size(); ++i)
         profile.samples[i].stack = resolver->stack(resolved[i]);
     resolved.clear();
-    std::ranges::stable_sort(profile.samples, {}, &profile::Sample::time_ns);
+    profile::sort_by_time(profile.samples);
 }
 
 void Recorder::Parts::forget_what_is_written() {

@@ -71,7 +71,7 @@ class Combiner {
     }
 
     Profile take() {
-        std::ranges::stable_sort(into_.samples, {}, &Sample::time_ns);
+        sort_by_time(into_.samples);
         return std::move(into_);
     }
 

@@ -42,16 +42,29 @@ FrameId FrameTable::intern(const Frame& frame) {
     return entry->second;
 }
 
-size_t StackTable::Hash::operator()(const Node& node) const noexcept {
-    return mix(uint64_t{node.parent.value} << 32 | node.frame.value);
+size_t StackTable::slot_of(const Node& node) const {
+    const size_t mask = slots_.size() - 1;
+    size_t slot = mix(uint64_t{node.parent.value} << 32 | node.frame.value) & mask;
+    while (slots_[slot].valid() && nodes_[slots_[slot].value] != node) slot = (slot + 1) & mask;
+    return slot;
+}
+
+// At most half of the slots are taken, so that runs of them stay short.
+void StackTable::grow() {
+    constexpr size_t kFirstSlots = 64;
+    slots_.assign(std::max(kFirstSlots, 2 * slots_.size()), StackId{});
+    for (uint32_t i = 0; i < nodes_.size(); ++i) slots_[slot_of(nodes_[i])] = StackId{i};
 }
 
 StackId StackTable::push(StackId parent, FrameId frame) {
+    if (2 * (nodes_.size() + 1) > slots_.size()) grow();
     const Node node{parent, frame};
-    const StackId next{static_cast<uint32_t>(nodes_.size())};
-    const auto [entry, is_new] = ids_.emplace(node, next);
-    if (is_new) nodes_.push_back(node);
-    return entry->second;
+    StackId& id = slots_[slot_of(node)];
+    if (!id.valid()) {
+        id = StackId{static_cast<uint32_t>(nodes_.size())};
+        nodes_.push_back(node);
+    }
+    return id;
 }
 
 std::vector<FrameId> StackTable::frames(StackId id) const {
@@ -59,6 +72,12 @@ std::vector<FrameId> StackTable::frames(StackId id) const {
     for (; id.valid(); id = nodes_[id.value].parent) result.push_back(nodes_[id.value].frame);
     std::ranges::reverse(result);
     return result;
+}
+
+void sort_by_time(std::vector<Sample>& samples) {
+    // Mostly they are sorted, and to sort takes a second copy of them.
+    if (!std::ranges::is_sorted(samples, {}, &Sample::time_ns))
+        std::ranges::stable_sort(samples, {}, &Sample::time_ns);
 }
 
 void Profile::forget_stacks() {

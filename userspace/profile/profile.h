@@ -95,11 +95,14 @@ class StackTable {
     [[nodiscard]] std::vector<FrameId> frames(StackId id) const;
 
   private:
-    struct Hash {
-        size_t operator()(const Node& node) const noexcept;
-    };
+    // The slot of a node: the one that has it, or the free one where it would be.
+    [[nodiscard]] size_t slot_of(const Node& node) const;
+    void grow();
+
     std::vector<Node> nodes_;
-    tsl::robin_map<Node, StackId, Hash> ids_;
+    // A hash table with open addressing. Recordings have millions of stacks: a slot is the id
+    // alone.
+    std::vector<StackId> slots_;
 };
 
 // What a process belongs to: a container, or the systemd unit or plain cgroup it runs in. Empty:
@@ -177,6 +180,9 @@ struct Sample {
     ThreadState state = ThreadState::kRunning;
     uint8_t flags = 0;  // SampleFlag
 };
+
+// Into the order of Profile::samples; those of one time stay in their order.
+void sort_by_time(std::vector<Sample>& samples);
 
 // A file that native frames are in.
 struct Module {

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -52,6 +54,15 @@ uint64_t require(uint64_t value, uint64_t limit, std::string_view what) {
     return value;
 }
 
+// To touch fresh memory page by page takes as long as to read the samples that go there. Only a
+// wish, the kernel may not have it.
+void prefer_large_pages(void* begin, void* end) {
+    constexpr uintptr_t kPage = 4096;
+    const uintptr_t from = (reinterpret_cast<uintptr_t>(begin) + kPage - 1) / kPage * kPage;
+    const auto to = reinterpret_cast<uintptr_t>(end);
+    if (from < to) (void)madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+}
+
 // Reads exactly `bytes`; fewer only at the end of the file. nullopt on an error, in errno.
 std::optional<size_t> read_up_to(int fd, char* to, size_t bytes) {
     size_t have = 0;
@@ -71,8 +82,9 @@ class Assembler {
   public:
     explicit Assembler(Profile& profile) : profile_(profile) { restart(); }
 
-    // Throws Damage or protozero::exception.
-    void take(std::string_view content) {
+    // following: how many blocks of the same size the file may still have. Throws Damage or
+    // protozero::exception.
+    void take(std::string_view content, double following) {
         pbf_reader block(content.data(), content.size());
         while (block.next()) {
             switch (block.tag()) {
@@ -104,7 +116,7 @@ class Assembler {
                     take_source(block.get_message());
                     break;
                 case block::kSamples:
-                    take_samples(block.get_message());
+                    take_samples(block.get_message(), following);
                     break;
                 case block::kStatistics:
                     take_statistic(block.get_message());
@@ -399,7 +411,7 @@ class Assembler {
         profile_.sources.push_back(std::move(row));
     }
 
-    void take_samples(pbf_reader message) {
+    void take_samples(pbf_reader message, double following) {
         std::vector<uint64_t> weight, stack, thread, cpu, source, state, flags;
         std::vector<int64_t> time;
         uint64_t same_weight = 0;
@@ -441,6 +453,7 @@ class Assembler {
         const bool has_weights = !weight.empty();
         const size_t rows = rows_of(weight, stack, thread, cpu, source, state, flags);
         if (time.size() != rows) throw Damage{"columns of different length"};
+        reserve_samples(rows, following);
         uint64_t now = 0;
         for (size_t i = 0; i < rows; ++i) {
             Sample& sample = profile_.samples.emplace_back();
@@ -457,6 +470,21 @@ class Assembler {
                 require(state[i], profile::kThreadStates, "state"));
             sample.flags = static_cast<uint8_t>(require(flags[i], 256, "flags"));
         }
+    }
+
+    // Room for `rows` more samples. A recording is mostly samples: to copy them whenever a vector
+    // is full takes longer than to read them, so room is made for the rest of the file at once.
+    // What is never used of it costs no memory; the limit is for hostile files.
+    void reserve_samples(size_t rows, double following) {
+        auto& samples = profile_.samples;
+        const size_t needed = samples.size() + rows;
+        if (needed <= samples.capacity()) return;
+        const double expected =
+            static_cast<double>(needed) + static_cast<double>(rows) * following * 1.1;
+        const size_t most = std::max(8 * needed, size_t{1} << 24);
+        const double room = std::min(expected, static_cast<double>(most));
+        samples.reserve(std::max(2 * samples.capacity(), static_cast<size_t>(room)));
+        prefer_large_pages(samples.data() + samples.size(), samples.data() + samples.capacity());
     }
 
     void take_statistic(pbf_reader message) {
@@ -545,7 +573,11 @@ class Assembler {
 
 class File {
   public:
-    File(int fd, const std::string& name) : fd_(fd), name_(name) {}
+    File(int fd, const std::string& name) : fd_(fd), name_(name) {
+        struct stat status{};
+        if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+            file_bytes_ = static_cast<uint64_t>(status.st_size);
+    }
 
     Result<Profile> read() {
         if (auto header = read_header(); !header) return tl::unexpected(header.error());
@@ -560,7 +592,7 @@ class File {
                 break;
             }
         }
-        std::ranges::stable_sort(profile.samples, {}, &Sample::time_ns);
+        profile::sort_by_time(profile.samples);
         if (profile.is_cut && !profile.samples.empty())
             profile.end_ns = std::max(profile.end_ns, profile.samples.back().time_ns);
         profile.end_ns = std::max(profile.end_ns, profile.start_ns);
@@ -616,7 +648,7 @@ class File {
         if (ZSTD_isError(bytes) || bytes != content_.size())
             return damaged("a block cannot be unpacked");
         try {
-            assembler.take(content_);
+            assembler.take(content_, following(header.stored_bytes));
         } catch (const Damage& damage) {
             return damaged(damage.what);
         } catch (const protozero::exception& error) {
@@ -624,6 +656,13 @@ class File {
         }
         at_ += sizeof(header) + header.stored_bytes;
         return kind;
+    }
+
+    // How many blocks of this size the rest of the file may have; 0 if it has no size.
+    [[nodiscard]] double following(uint32_t stored_bytes) const {
+        const uint64_t end = at_ + sizeof(BlockHeader) + stored_bytes;
+        if (file_bytes_ <= end) return 0;
+        return static_cast<double>(file_bytes_ - end) / stored_bytes;
     }
 
     bool rest_is_zero() {
@@ -642,6 +681,7 @@ class File {
 
     int fd_;
     const std::string& name_;
+    uint64_t file_bytes_ = 0;  // 0 if it is no regular file
     uint64_t at_ = 0;
     std::string stored_;
     std::string content_;

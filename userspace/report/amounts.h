@@ -6,10 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <tsl/robin_map.h>
 
 #include "output/format.h"
 #include "output/rooted_stacks.h"
@@ -23,13 +26,30 @@ struct Amount {
     uint64_t total = 0;
 };
 
-// Stacks with their weights. Parents have smaller ids than their children.
+// Stacks with their weights: those of the profile, then "[no stack]" and those that end in a label
+// such as "[waits: disk]" (output/rooted_stacks.h). Parents have smaller ids than their children.
+// What the user asked for as roots is not in them, as each stack may occur below each root.
 class StackAmounts {
   public:
+    struct Weight {
+        profile::StackId stack;
+        uint64_t weight = 0;
+    };
+
     StackAmounts(const profile::Profile& profile, const output::FormatOptions& roots);
 
     [[nodiscard]] const profile::Profile& profile() const { return profile_; }
-    [[nodiscard]] const output::RootedStacks& stacks() const { return stacks_; }
+    [[nodiscard]] size_t size() const { return self_.size(); }
+    [[nodiscard]] profile::StackTable::Node operator[](profile::StackId id) const {
+        const size_t in_profile = profile_.stacks.size();
+        return id.value < in_profile ? profile_.stacks[id] : labeled_[id.value - in_profile];
+    }
+    // The labels, and the roots as stacks of labels.
+    [[nodiscard]] const output::RootedStacks& roots() const { return roots_; }
+    // For each root the stacks below it that have a weight, each once. Without roots it is one call
+    // with an invalid id.
+    using TakeRoot = std::function<void(profile::StackId root, std::span<const Weight>)>;
+    void each_root(const TakeRoot& take) const;
     // By stack id: of the samples whose stack it is, and of all that have it at their root side.
     [[nodiscard]] std::span<const uint64_t> self() const { return self_; }
     [[nodiscard]] std::span<const uint64_t> total() const { return total_; }
@@ -51,9 +71,15 @@ class StackAmounts {
                                                size_t count) const;
 
   private:
+    [[nodiscard]] profile::StackId stack_of(const profile::Sample& sample);
+    [[nodiscard]] profile::StackId labeled(profile::StackId parent, profile::FrameId label);
+
     const profile::Profile& profile_;
     output::Units units_;
-    output::RootedStacks stacks_;
+    output::RootedStacks roots_;
+    std::vector<profile::StackTable::Node> labeled_;  // the stacks after those of the profile
+    tsl::robin_map<uint64_t, profile::StackId> known_labeled_;  // by parent and label
+    std::vector<std::vector<Weight>> weights_of_root_;          // by id of the root
     std::vector<uint64_t> self_;
     std::vector<uint64_t> total_;
     uint64_t sum_ = 0;

@@ -2,7 +2,6 @@
 #include "report/call_tree.h"
 
 #include <fmt/format.h>
-#include <tsl/robin_map.h>
 
 #include <algorithm>
 
@@ -28,22 +27,11 @@ using profile::StackId;
 // What a label of a stack or a frame is for the folding.
 enum class Role : uint8_t { kLabel, kApplication, kLibrary, kInterpreter };
 
-// Keys are two numbers side by side. The table takes the lowest bits of a hash, and children with
-// one label would all have the same.
-struct MixedBits {
-    size_t operator()(uint64_t key) const {
-        key = (key ^ key >> 32) * 0x9e37'79b9'7f4a'7c15;
-        return key ^ key >> 32;
-    }
-};
-
 }  // namespace
 
 struct CallTree::Builder {
-    explicit Builder(CallTree& result)
-        : tree(result), amounts(*result.amounts_), stacks(amounts.stacks()) {
+    explicit Builder(CallTree& result) : tree(result), amounts(*result.amounts_) {
         tree.functions_ = output::index_functions(amounts.profile());
-        tree.nodes_.push_back({});
         const Profile& profile = amounts.profile();
         for (const Frame& function : tree.functions_.functions) {
             roles.push_back(function.kind == FrameKind::kMarker        ? Role::kLabel
@@ -53,71 +41,62 @@ struct CallTree::Builder {
         }
     }
 
-    [[nodiscard]] uint32_t label_of(StackId id) const {
-        const FrameId frame = stacks[id].frame;
-        const auto& functions = tree.functions_;
-        if (!stacks.is_label(frame)) return functions.of_frame[frame.value];
-        return static_cast<uint32_t>(functions.functions.size() + frame.value -
-                                     functions.of_frame.size());
-    }
     [[nodiscard]] Role role_of(uint32_t label) const {
         return label < roles.size() ? roles[label] : Role::kLabel;
     }
 
-    uint32_t child(uint32_t parent, uint32_t label) {
-        const auto next = static_cast<uint32_t>(tree.nodes_.size());
-        const auto [entry, is_new] = known.try_emplace(uint64_t{parent} << 32 | label, next);
-        const uint32_t found = entry->second;
-        if (is_new) tree.nodes_.push_back({.parent = parent, .label = label});
-        return found;
+    StackId child(StackId parent, uint32_t label) {
+        return tree.paths_.push(parent, FrameId{label});
     }
-    // Direct recursion stays at its node.
-    uint32_t child_or_same(uint32_t parent, uint32_t label) {
-        return tree.nodes_[parent].label == label ? parent : child(parent, label);
+    // Direct recursion stays at its path.
+    StackId child_or_same(StackId parent, uint32_t label) {
+        const bool is_same = parent.valid() && tree.paths_[parent].frame.value == label;
+        return is_same ? parent : child(parent, label);
     }
 
     void add_calls() {
-        std::vector<uint32_t> node_of(stacks.size());
-        for (uint32_t i = 0; i < stacks.size(); ++i) {
-            const StackId parent = stacks[StackId{i}].parent;
-            node_of[i] = child(parent.valid() ? node_of[parent.value] : 0, label_of(StackId{i}));
-            tree.nodes_[node_of[i]].self += amounts.self()[i];
+        std::vector<StackId>& path_of = tree.path_of_stack_;
+        path_of.resize(amounts.size());
+        for (uint32_t i = 0; i < amounts.size(); ++i) {
+            const auto& [parent, frame] = amounts[StackId{i}];
+            path_of[i] =
+                child(parent.valid() ? path_of[parent.value] : StackId{}, tree.label_of(frame));
         }
     }
 
     void add_folded_calls() {
         struct State {
-            uint32_t node = 0;    // where the stack is shown
-            uint32_t labels = 0;  // the node of the labels at its root side
+            StackId path;    // where the stack is shown
+            StackId labels;  // the part of it up to the last label
             bool has_application = false;
             bool in_library = false;  // below the first library frame that the application called
         };
-        std::vector<State> states(stacks.size());
-        for (uint32_t i = 0; i < stacks.size(); ++i) {
-            const StackId parent = stacks[StackId{i}].parent;
+        std::vector<State> states(amounts.size());
+        for (uint32_t i = 0; i < amounts.size(); ++i) {
+            const auto& [parent, frame] = amounts[StackId{i}];
             State state = parent.valid() ? states[parent.value] : State{};
-            const uint32_t label = label_of(StackId{i});
+            const uint32_t label = tree.label_of(frame);
             switch (role_of(label)) {
                 case Role::kLabel:
-                    state.labels = state.node = child(state.node, label);
+                    state.labels = state.path = child(state.path, label);
                     break;
                 case Role::kApplication:
-                    state.node =
-                        child_or_same(state.has_application ? state.node : state.labels, label);
+                    state.path =
+                        child_or_same(state.has_application ? state.path : state.labels, label);
                     state.has_application = true;
                     state.in_library = false;
                     break;
                 case Role::kInterpreter:
-                    if (!state.has_application) state.node = child_or_same(state.node, label);
+                    if (!state.has_application) state.path = child_or_same(state.path, label);
                     break;
                 case Role::kLibrary:
-                    if (!state.in_library) state.node = child_or_same(state.node, label);
+                    if (!state.in_library) state.path = child_or_same(state.path, label);
                     state.in_library = state.has_application;
                     break;
             }
-            tree.nodes_[state.node].self += amounts.self()[i];
             states[i] = state;
         }
+        for (const State& state : states) tree.path_of_stack_.push_back(state.path);
     }
 
     // By label: whether it is the function that was asked for.
@@ -135,37 +114,53 @@ struct CallTree::Builder {
     bool add_around_function() {
         const std::vector<bool> wanted = wanted_functions();
         const bool shows_callers = tree.options_.direction == TreeOptions::Direction::kCallers;
-        std::vector<uint32_t> node_of(stacks.size());  // 0: not below the function
+        std::vector<StackId>& path_of = tree.path_of_stack_;
+        path_of.resize(amounts.size());
         bool is_found = false;
-        for (uint32_t i = 0; i < stacks.size(); ++i) {
-            const StackId parent = stacks[StackId{i}].parent;
-            const uint32_t label = label_of(StackId{i});
-            const uint32_t above = parent.valid() ? node_of[parent.value] : 0;
-            if (above != 0) {
-                node_of[i] = shows_callers ? above : child_or_same(above, label);
+        for (uint32_t i = 0; i < amounts.size(); ++i) {
+            if (amounts.total()[i] == 0) continue;
+            const auto& [parent, frame] = amounts[StackId{i}];
+            const uint32_t label = tree.label_of(frame);
+            const StackId above = parent.valid() ? path_of[parent.value] : StackId{};
+            if (above.valid()) {
+                path_of[i] = shows_callers ? above : child_or_same(above, label);
             } else if (label < wanted.size() && wanted[label]) {
                 is_found = true;
-                node_of[i] = child(0, label);
-                if (shows_callers) add_callers(node_of[i], parent, amounts.total()[i]);
+                path_of[i] = child({}, label);
+                if (shows_callers) path_of[i] = with_callers(path_of[i], parent, amounts);
             }
-            if (!shows_callers && node_of[i] != 0)
-                tree.nodes_[node_of[i]].self += amounts.self()[i];
         }
         return is_found;
     }
 
-    // The root of the stack is where the amount ends up, so that it counts on the whole way.
-    void add_callers(uint32_t node, StackId caller, uint64_t amount) {
+    // The path turned around, from a function to the root of its stack: that is where the amount
+    // ends up, so that it counts on the whole way.
+    template <class Stacks>
+    StackId with_callers(StackId path, StackId caller, const Stacks& stacks) {
         for (; caller.valid(); caller = stacks[caller].parent)
-            node = child_or_same(node, label_of(caller));
-        tree.nodes_[node].self += amount;
+            path = child_or_same(path, tree.label_of(stacks[caller].frame));
+        return path;
+    }
+
+    // Callers end with the roots; callees have none.
+    void add_weights() {
+        const bool shows_callers = tree.options_.direction == TreeOptions::Direction::kCallers;
+        std::vector<uint64_t>& weights = tree.weight_of_path_;
+        amounts.each_root([&](StackId root, std::span<const StackAmounts::Weight> stacks) {
+            for (const auto& [stack, weight] : stacks) {
+                StackId path = tree.path_of_stack_[stack.value];
+                if (!path.valid()) continue;
+                if (shows_callers) path = with_callers(path, root, amounts.roots());
+                if (path.value >= weights.size()) weights.resize(tree.paths_.size());
+                weights[path.value] += weight;
+                tree.whole_ += weight;
+            }
+        });
     }
 
     CallTree& tree;
     const StackAmounts& amounts;
-    const output::RootedStacks& stacks;
     std::vector<Role> roles;  // by function
-    tsl::robin_map<uint64_t, uint32_t, MixedBits> known;
 };
 
 Result<CallTree> CallTree::make(const StackAmounts& amounts, const TreeOptions& options) {
@@ -183,27 +178,118 @@ Result<CallTree> CallTree::make(const StackAmounts& amounts, const TreeOptions& 
     } else {
         builder.add_folded_calls();
     }
-    tree.finish();
+    if (options.direction == TreeOptions::Direction::kCalls) {
+        tree.whole_ = amounts.sum();
+    } else {
+        builder.add_weights();
+    }
     return tree;
 }
 
-void CallTree::finish() {
-    for (Node& node : nodes_) node.total = node.self;
-    for (size_t i = nodes_.size(); i-- > 1;) nodes_[nodes_[i].parent].total += nodes_[i].total;
+// Puts paths below their roots, one root after the other.
+class CallTree::Growth {
+  public:
+    Growth(const CallTree& tree, uint64_t smallest, std::vector<Node>& nodes)
+        : tree_(tree),
+          smallest_(smallest),
+          nodes_(nodes),
+          amounts_(tree.paths_.size()),
+          node_of_path_(tree.paths_.size()) {}
+
+    void add(StackId path, uint64_t weight) {
+        amounts_[path.value].self += weight;
+        for (StackId at = path; at.valid(); at = tree_.paths_[at].parent) {
+            Amount& amount = amounts_[at.value];
+            if (amount.total == 0) reached_.push_back(at);
+            amount.total += weight;
+        }
+    }
+
+    // What was added since the last call becomes nodes, without what is below a smaller one.
+    void put_below(uint32_t root) {
+        const auto parent_of = [&](StackId path) { return tree_.paths_[path].parent; };
+        std::vector<StackId> shown;
+        for (const StackId path : reached_) {
+            const StackId parent = parent_of(path);
+            if (!parent.valid() || amounts_[parent.value].total >= smallest_) shown.push_back(path);
+        }
+        std::ranges::sort(shown);  // parents before their children
+        for (const StackId path : shown) {
+            const StackId parent = parent_of(path);
+            node_of_path_[path.value] = static_cast<uint32_t>(nodes_.size());
+            nodes_.push_back({.parent = parent.valid() ? node_of_path_[parent.value] : root,
+                              .label = tree_.paths_[path].frame.value,
+                              .self = amounts_[path.value].self,
+                              .total = amounts_[path.value].total});
+        }
+        for (const StackId path : reached_) amounts_[path.value] = {};
+        reached_.clear();
+    }
+
+  private:
+    const CallTree& tree_;
+    const uint64_t smallest_;
+    std::vector<Node>& nodes_;
+    std::vector<Amount> amounts_;         // by path
+    std::vector<uint32_t> node_of_path_;  // for those that are shown
+    std::vector<StackId> reached_;
+};
+
+// Labels have the ids after those of the functions, in the order of their frames.
+uint32_t CallTree::label_of(FrameId frame) const {
+    if (!amounts_->roots().is_label(frame)) return functions_.of_frame[frame.value];
+    return static_cast<uint32_t>(functions_.functions.size() + frame.value -
+                                 functions_.of_frame.size());
+}
+
+CallTree::Branches CallTree::branches(uint64_t smallest) const {
+    Branches result;
+    std::vector<Node>& nodes = result.nodes;
+    nodes.push_back({.total = whole_});
+    Growth growth(*this, smallest, nodes);
+    if (options_.direction == TreeOptions::Direction::kCalls) {
+        const output::RootedStacks& roots = amounts_->roots();
+        std::vector<uint32_t> node_of_root(roots.size());
+        amounts_->each_root([&](StackId root, std::span<const StackAmounts::Weight> stacks) {
+            uint64_t sum = 0;
+            for (const auto& each : stacks) sum += each.weight;
+            std::vector<StackId> labels;
+            for (StackId at = root; at.valid(); at = roots[at].parent) labels.push_back(at);
+            uint32_t node = 0;
+            for (; !labels.empty(); labels.pop_back()) {
+                uint32_t& known = node_of_root[labels.back().value];
+                if (known == 0) {
+                    known = static_cast<uint32_t>(nodes.size());
+                    nodes.push_back(
+                        {.parent = node, .label = label_of(roots[labels.back()].frame)});
+                }
+                node = known;
+                nodes[node].total += sum;
+            }
+            if (sum < smallest) return;
+            for (const auto& [stack, weight] : stacks)
+                growth.add(path_of_stack_[stack.value], weight);
+            growth.put_below(node);
+        });
+    } else {
+        for (uint32_t i = 0; i < weight_of_path_.size(); ++i)
+            if (weight_of_path_[i] > 0) growth.add(StackId{i}, weight_of_path_[i]);
+        growth.put_below(0);
+    }
     // Of callers the amount was put at the far end: nobody but the function itself has a self.
     if (options_.direction == TreeOptions::Direction::kCallers)
-        for (Node& node : nodes_) node.self = 0;
-    children_.resize(nodes_.size());
-    for (uint32_t i = 1; i < nodes_.size(); ++i)
-        if (nodes_[i].total > 0) children_[nodes_[i].parent].push_back(i);
-    for (auto& children : children_) {
+        for (Node& node : nodes) node.self = 0;
+    result.children.resize(nodes.size());
+    for (uint32_t i = 1; i < nodes.size(); ++i) result.children[nodes[i].parent].push_back(i);
+    for (auto& children : result.children) {
         std::ranges::sort(children, [&](uint32_t a, uint32_t b) {
-            if (nodes_[a].total != nodes_[b].total) return nodes_[a].total > nodes_[b].total;
-            const std::string name_a = name_of(nodes_[a].label);
-            const std::string name_b = name_of(nodes_[b].label);
+            if (nodes[a].total != nodes[b].total) return nodes[a].total > nodes[b].total;
+            const std::string name_a = name_of(nodes[a].label);
+            const std::string name_b = name_of(nodes[b].label);
             return name_a != name_b ? name_a < name_b : a < b;
         });
     }
+    return result;
 }
 
 std::string CallTree::name_of(uint32_t label) const {
@@ -214,7 +300,7 @@ std::string CallTree::name_of(uint32_t label) const {
         return name.empty() ? "[unknown]" : output::name_text(name);
     }
     const auto frame = static_cast<uint32_t>(label - functions + functions_.of_frame.size());
-    return output::name_text(amounts_->stacks().name(FrameId{frame}));
+    return output::name_text(amounts_->roots().name(FrameId{frame}));
 }
 
 namespace {
@@ -248,11 +334,11 @@ std::string fitted(std::string lead, size_t width) {
 std::string CallTree::text(const ViewOptions& view) const {
     const size_t width = std::max(view.width, output::kSmallestWidth);
     const output::Style style(view.color);
-    const AmountText amount_text(amounts_->unit(), nodes_.front().total);
-    const uint64_t whole = nodes_.front().total;
+    const AmountText amount_text(amounts_->unit(), whole_);
     const bool shows_self = options_.direction != TreeOptions::Direction::kCallers;
     const auto smallest =
-        static_cast<uint64_t>(static_cast<double>(whole) * options_.min_share_percent / 100);
+        static_cast<uint64_t>(static_cast<double>(whole_) * options_.min_share_percent / 100);
+    const auto [nodes, children] = branches(smallest);
 
     std::string text =
         style.bold(fmt::format("{:>{}}   share{}  function", "total", AmountText::kColumns,
@@ -263,12 +349,12 @@ std::string CallTree::text(const ViewOptions& view) const {
         std::vector<PendingLine> lines;
         PendingLine rest{.depth = depth};
         const bool is_too_deep = options_.max_depth != 0 && depth >= options_.max_depth;
-        for (const uint32_t child : children_[node]) {
-            if (!is_too_deep && nodes_[child].total >= smallest) {
+        for (const uint32_t child : children[node]) {
+            if (!is_too_deep && nodes[child].total >= smallest) {
                 lines.push_back({.node = child, .depth = depth});
             } else {
                 ++rest.smaller;
-                rest.amount += nodes_[child].total;
+                rest.amount += nodes[child].total;
             }
         }
         if (!is_too_deep && rest.smaller > 0 && rest.amount >= smallest) lines.push_back(rest);
@@ -285,9 +371,9 @@ std::string CallTree::text(const ViewOptions& view) const {
     while (!pending.empty()) {
         const PendingLine line = std::move(pending.back());
         pending.pop_back();
-        const Node& node = nodes_[line.node];
+        const Node& node = nodes[line.node];
         const uint64_t total = line.smaller > 0 ? line.amount : node.total;
-        std::string numbers = amount_text.aligned(total) + " " + share_text(total, whole);
+        std::string numbers = amount_text.aligned(total) + " " + share_text(total, whole_);
         if (shows_self) {
             const bool has_self = line.smaller == 0 && node.self > 0;
             numbers += has_self ? " " + amount_text.aligned(node.self)
@@ -315,10 +401,11 @@ std::string CallTree::text(const ViewOptions& view) const {
 
 std::string CallTree::json() const {
     // Children after their parents: from the end, each node is complete before it is given away.
-    std::vector<nlohmann::ordered_json> objects(nodes_.size());
-    for (size_t i = nodes_.size(); i-- > 0;) {
+    const auto [nodes, children] = branches(0);
+    std::vector<nlohmann::ordered_json> objects(nodes.size());
+    for (size_t i = nodes.size(); i-- > 0;) {
         auto& object = objects[i];
-        const Node& node = nodes_[i];
+        const Node& node = nodes[i];
         if (i > 0 && node.label < functions_.functions.size()) {
             object = frame_json(amounts_->profile(), functions_.functions[node.label]);
         } else if (i > 0) {
@@ -326,8 +413,8 @@ std::string CallTree::json() const {
         }
         object["self"] = node.self;
         object["total"] = node.total;
-        auto& children = object["children"] = nlohmann::ordered_json::array();
-        for (const uint32_t child : children_[i]) children.push_back(std::move(objects[child]));
+        auto& below = object["children"] = nlohmann::ordered_json::array();
+        for (const uint32_t child : children[i]) below.push_back(std::move(objects[child]));
     }
     static constexpr const char* kViews[] = {"calls", "callers", "callees"};
     auto document = document_json(*amounts_, kViews[static_cast<size_t>(options_.direction)]);

@@ -43,29 +43,38 @@ class CallTree {
     };
     static constexpr uint32_t kNone = UINT32_MAX;
 
+    struct Branches {
+        std::vector<Node> nodes;  // parents before children; node 0 is the root above all and has
+                                  // no label
+        std::vector<std::vector<uint32_t>> children;  // by node; the largest first, ties by name
+    };
+
     // Fails if no function has the name.
     static Result<CallTree> make(const StackAmounts& amounts, const TreeOptions& options);
 
-    // Parents before children; node 0 is the root above all and has no label.
-    [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
-    // The children of each node, the largest first, ties by name.
-    [[nodiscard]] const std::vector<std::vector<uint32_t>>& children() const { return children_; }
+    // All nodes but those below one with a smaller total. Where each of many processes runs each of
+    // many stacks, the whole tree may be larger than memory.
+    [[nodiscard]] Branches branches(uint64_t smallest) const;
 
     [[nodiscard]] std::string text(const ViewOptions& view) const;
     [[nodiscard]] std::string json() const;
 
   private:
     struct Builder;
+    class Growth;
     CallTree(const StackAmounts& amounts, TreeOptions options)
         : amounts_(&amounts), options_(std::move(options)) {}
-    void finish();
+    [[nodiscard]] uint32_t label_of(profile::FrameId frame) const;
     [[nodiscard]] std::string name_of(uint32_t label) const;
 
     const StackAmounts* amounts_;
     TreeOptions options_;
     output::FunctionIndex functions_;
-    std::vector<Node> nodes_;
-    std::vector<std::vector<uint32_t>> children_;
+    // The whole tree without roots, folded or turned around, with labels for frames.
+    profile::StackTable paths_;
+    std::vector<profile::StackId> path_of_stack_;  // invalid: not in the tree
+    std::vector<uint64_t> weight_of_path_;         // of kCallers and kCallees
+    uint64_t whole_ = 0;
 };
 
 }  // namespace pyebpf::report

@@ -149,6 +149,47 @@ TEST(CallTree, ProcessesAreRoots) {
     EXPECT_THAT(names_of(tree->text({})), HasSubstr(" train.py (pid 4410)\n"));
 }
 
+TEST(CallTree, BranchesEndAtSmallNodes) {
+    ProfileBuilder b;
+    const auto main = b.python("main", "/srv/app.py", 1);
+    const auto work = b.python("work", "/srv/app.py", 9);
+    const auto rest = b.python("rest", "/srv/app.py", 20);
+    const auto busy = b.thread(1, "web", 1, "web");
+    b.add(busy, {main, work}, 80);
+    b.add(busy, {main, rest, work}, 12);
+    b.add(b.thread(2, "job", 2, "job"), {main, work}, 8);
+    const auto profile = b.take();
+    const StackAmounts amounts(profile, {.per_process = true});
+    const auto tree = CallTree::make(amounts, {});
+    ASSERT_TRUE(tree);
+    const auto all = tree->branches(0);
+    EXPECT_EQ(all.nodes.size(), 1u + 5u + 3u);
+    const auto large = tree->branches(20 * output::test::kPeriodNs);
+    ASSERT_EQ(large.nodes.size(), 1u + 4u + 1u);
+    EXPECT_EQ(large.nodes[0].total, all.nodes[0].total);
+    EXPECT_EQ(large.nodes.back().total, 8 * output::test::kPeriodNs);
+    EXPECT_TRUE(large.children.back().empty());
+}
+
+TEST(CallTree, CallersEndWithTheRoots) {
+    ProfileBuilder b;
+    const auto main = b.python("main", "/srv/app.py", 1);
+    const auto work = b.python("work", "/srv/app.py", 9);
+    b.add(b.thread(1, "web", 1, "web"), {main, work, work}, 3);
+    b.add(b.thread(2, "job", 2, "job"), {main, work}, 1);
+    const auto profile = b.take();
+    const StackAmounts amounts(profile, {.per_process = true});
+    const auto tree =
+        CallTree::make(amounts, {.direction = Direction::kCallers, .function = "work"});
+    ASSERT_TRUE(tree);
+    EXPECT_EQ(tree->text({}),
+              "     total   share  function\n"
+              "   40.4 ms 100.0 %  work (/srv/app.py:9)\n"
+              "   40.4 ms 100.0 %  main (/srv/app.py:1)\n"
+              "   30.3 ms  75.0 %  ├ web (pid 1)\n"
+              "   10.1 ms  25.0 %  └ job (pid 2)\n");
+}
+
 TEST(CallTree, NoLineExceedsTheWidth) {
     for (const auto& profile : {output::test::small_profile(), output::test::hostile_profile(),
                                 output::test::large_profile(3000)}) {
@@ -187,7 +228,7 @@ TEST(CallTree, JsonHasEveryNodeAndAddsUp) {
         EXPECT_EQ(sum, node["total"]);
     };
     visit(document["tree"]);
-    EXPECT_EQ(nodes, tree->nodes().size());
+    EXPECT_EQ(nodes, tree->branches(0).nodes.size());
 }
 
 }  // namespace
