@@ -226,6 +226,9 @@ class Comparer {
         std::vector<Difference> differences;
         std::vector<double> shares;
         for (const auto& [function, ticks] : total_ticks(sides_, changed_)) {
+            // A new function between others brings what was there before: with what it calls it is
+            // compared in its caller.
+            if (sum(ticks.base) == 0 || sum(ticks.head) == 0) continue;
             Series callees = ticks;
             const auto self = self_.find(function);
             if (self != self_.end() && !changed_.contains(function)) callees -= self->second;

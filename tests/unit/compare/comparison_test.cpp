@@ -116,6 +116,22 @@ TEST(Compare, AFunctionThatBecomesCheaperAccusesNoOther) {
     EXPECT_EQ(improved, 100);
 }
 
+TEST(Compare, AWrapperAroundWhatWasThereIsNoRegression) {
+    std::vector<Path> wrapped = program();
+    for (Path& path : wrapped)
+        if (path.functions.back() != "other6")
+            path.functions.insert(path.functions.begin() + 1, "wrapper");
+    int alarms = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        const Sides sides =
+            simulate({program(), wrapped, {.ticks = 20'000, .function_noise = 0.02}}, seed);
+        const Comparison comparison = compare(sides, {});
+        alarms += comparison.verdict == Verdict::kRegression ? 1 : 0;
+        EXPECT_EQ(find(sides, comparison, "wrapper", Measure::kTotal), nullptr);
+    }
+    EXPECT_LE(alarms, 14);  // 5 expected at most
+}
+
 TEST(Compare, ManySmallFunctionsThatBecomeCheaperAccuseNoLargeOne) {
     std::vector<Path> base{
         {{"m:main", "m:a"}, 0.23}, {{"m:main", "m:b"}, 0.23}, {{"m:main", "m:c"}, 0.24}};
