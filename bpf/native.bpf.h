@@ -202,13 +202,15 @@ static __always_inline void find_unwind_rule(struct native_walk *walk, __u64 ip)
 /*
  * Makes [address, address + bytes) of the stack readable in the window and returns where it starts
  * there, or a negative error. bytes <= STACK_READ_MAX. If the window would run into a page that is
- * not mapped, what was asked for is read alone.
+ * not mapped, it ends with the page before; what lies across the border is read alone.
  */
 #define STACK_READ_MAX 64
+#define STACK_PAGE_BYTES 4096
 static __always_inline int stack_window(struct native_walk *walk, __u64 address, __u64 bytes)
 {
     struct native_window *window = &walk->window;
     __u64 offset = address - window->base;
+    __u32 rest_of_page;
 
     if (offset + bytes <= window->bytes && offset < NATIVE_WINDOW_BYTES)
         return offset;
@@ -216,6 +218,14 @@ static __always_inline int stack_window(struct native_walk *walk, __u64 address,
     window->bytes = NATIVE_WINDOW_BYTES;
     if (!bpf_probe_read_user(window->data, NATIVE_WINDOW_BYTES, (const void *)address))
         return 0;
+    /* A shallow stack ends in this page: every frame would try to read beyond it. */
+    rest_of_page = -(__u32)address & (STACK_PAGE_BYTES - 1);
+    barrier_var(rest_of_page);
+    if (rest_of_page >= bytes && rest_of_page < NATIVE_WINDOW_BYTES) {
+        window->bytes = rest_of_page;
+        if (!bpf_probe_read_user(window->data, rest_of_page, (const void *)address))
+            return 0;
+    }
     bytes &= 2 * STACK_READ_MAX - 1;
     window->bytes = bytes;
     if (bytes <= STACK_READ_MAX && !read_user(window->data, bytes, address))
