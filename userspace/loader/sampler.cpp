@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstring>
 #include <future>
@@ -132,9 +133,15 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
         return tl::unexpected(load_error(-error));
 
     if (options.programs.ticks) {
+        // Signals are for the main thread, which may not have blocked them yet.
+        sigset_t all;
+        sigset_t before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
         kernel.absent_code = std::async(std::launch::async, [skeleton = kernel.skeleton] {
             return AbsentCode::load(*skeleton->obj, *skeleton->maps.after_tick);
         });
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
     kernel.ring = ring_buffer__new(bpf_map__fd(kernel.skeleton->maps.ring), Kernel::on_record,
                                    &kernel, nullptr);
