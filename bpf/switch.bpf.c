@@ -84,6 +84,7 @@ static __always_inline void leave(void *context, struct task_struct *task, int p
     if (!thread || !budgets)
         return;
     count(COUNTER_EVENTS);
+    end_missed_wait(thread, task, now_ns);
     is_new = !thread->every && thread->start_ns < recording_start_ns;
     if (!thread->waits)
         thread->cpu_ns += now_ns - thread->since_ns;
@@ -105,42 +106,6 @@ static __always_inline void leave(void *context, struct task_struct *task, int p
         thread->every = 1; /* it is not new any more */
     if (scratch)
         end_sample(scratch);
-}
-
-static __always_inline void come_back(struct watched_thread *thread, __u64 now_ns)
-{
-    __u64 waited_ns = now_ns - thread->since_ns, sampling_ns = thread->sampling_ns, weight, missing;
-
-    if (!thread->waits)
-        return;
-    thread->waits = 0;
-    thread->since_ns = now_ns;
-    if (sampling_ns > waited_ns)
-        sampling_ns = waited_ns;
-    thread->mean_wait_us = (3ull * thread->mean_wait_us + (waited_ns - sampling_ns) / 1000 + 3) / 4;
-    if (waited_ns < settings.min_wait_ns) {
-        count(COUNTER_WAITS_SHORT);
-        return;
-    }
-    thread->waited_ns += waited_ns;
-    if (!thread->wait.header.kind)
-        return;
-    /* Taking the sample is part of this wait, and of none that it stands for. */
-    weight = (waited_ns - sampling_ns) * thread->every + sampling_ns;
-    /* What chance has added or left out is made up for little by little, so that the sum stays
-     * true and no wait weighs much more or less than it should. */
-    missing = thread->waited_ns - thread->weighed_ns;
-    if (thread->every > 1 && settings.filter == KEEP_ALL) {
-        if ((__s64)missing < (__s64)(weight - weight / 8))
-            weight -= weight / 8;
-        else if (missing > weight + weight / 8)
-            weight += weight / 8;
-        else
-            weight = missing;
-    }
-    thread->weighed_ns += weight;
-    thread->wait.weight = weight;
-    output_sample(&thread->wait);
 }
 
 SEC("tp_btf/sched_switch")

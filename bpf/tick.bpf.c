@@ -14,8 +14,9 @@ static __always_inline __u64 take_cpu_time(__u64 period_ns)
     if (!(__u32)thread_id || !is_current_target(thread_id >> 32, &process))
         return period_ns;
     thread = watch_current(now);
-    if (!thread || thread->waits)
+    if (!thread)
         return period_ns;
+    end_missed_wait(thread, (struct task_struct *)bpf_get_current_task(), now);
     weight = thread->cpu_ns + now - thread->since_ns;
     thread->cpu_ns = 0;
     thread->since_ns = now;
