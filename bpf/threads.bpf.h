@@ -17,27 +17,29 @@ struct {
 /* When the recording began, CLOCK_MONOTONIC; set by user space before the programs are attached. */
 extern __u64 recording_start_ns;
 
-/* How long the current thread has been on the CPU: kernel/sched/fair.c, set_next_entity(). */
-static __always_inline __u64 running_ns(struct task_struct *task)
+/* Since when the current thread has been on the CPU: kernel/sched/fair.c, set_next_entity(). */
+static __always_inline __u64 on_cpu_since(struct task_struct *task, __u64 now_ns)
 {
-    return BPF_CORE_READ(task, se.sum_exec_runtime) - BPF_CORE_READ(task, se.prev_sum_exec_runtime);
+    __u64 ran_ns =
+        BPF_CORE_READ(task, se.sum_exec_runtime) - BPF_CORE_READ(task, se.prev_sum_exec_runtime);
+
+    return ran_ns < now_ns ? now_ns - ran_ns : 0;
 }
 
 /* The entry of the current thread, made when it is not there. NULL: no room. */
 static __always_inline struct watched_thread *watch_current(__u64 now_ns)
 {
     struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-    __u64 start_ns = BPF_CORE_READ(task, start_time), ran_ns;
+    __u64 start_ns = BPF_CORE_READ(task, start_time);
     struct watched_thread *thread, fresh = {};
     __u32 tid = bpf_get_current_pid_tgid();
 
     thread = bpf_map_lookup_elem(&threads, &tid);
     if (thread && thread->start_ns == start_ns)
         return thread;
-    ran_ns = running_ns(task);
     fresh.start_ns = start_ns;
-    fresh.since_ns = now_ns - ran_ns;
-    if (ran_ns > now_ns || fresh.since_ns < recording_start_ns)
+    fresh.since_ns = on_cpu_since(task, now_ns);
+    if (fresh.since_ns < recording_start_ns)
         fresh.since_ns = recording_start_ns;
     if (fresh.since_ns < start_ns)
         fresh.since_ns = start_ns;
@@ -95,6 +97,6 @@ static __always_inline void end_missed_wait(struct watched_thread *thread, struc
 
     if (!thread->waits)
         return;
-    began_ns = now_ns - running_ns(task);
+    began_ns = on_cpu_since(task, now_ns);
     come_back(thread, began_ns > thread->since_ns ? began_ns : thread->since_ns);
 }

@@ -4,6 +4,7 @@
 All programs run under CPython 2.7 and 3.6 to 3.15 (a program that needs more says so). Their first argument is how long
 the busy phase lasts, in seconds; they print "ready" before it and exit with 0.
 """
+import gc
 import json
 import os
 import sys
@@ -50,6 +51,18 @@ def say(text):
 
 def ready():
     say("ready")
+
+
+def run_generations(run):
+    """Calls run(number), which makes code, runs it and returns its address, until the time is over; reports how often an address
+    came back."""
+    ready()
+    end = clock() + seconds_argument()
+    addresses = []
+    while clock() < end:
+        addresses.append(run(len(addresses)))
+        gc.collect()
+    report({"generations": len(addresses), "reused": len(addresses) - len(set(addresses))})
 
 
 def report(facts):

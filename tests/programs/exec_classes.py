@@ -4,10 +4,9 @@
 Number i is Class_i with the method method_i, or just `method` if FILE has no %d for the number. Apart from that they are alike.
 Reports how often the address of a method's code came back.
 """
-import gc
 import sys
 
-from common import clock, ready, report, seconds_argument
+from common import clock, run_generations
 
 SOURCE = """class Class_%(index)d(object):
     def %(method)s(self, clock, end):
@@ -29,15 +28,5 @@ def run_generation(index):
     return id(bound.__code__)
 
 
-def main():
-    ready()
-    end = clock() + seconds_argument()
-    addresses = []
-    while clock() < end:
-        addresses.append(run_generation(len(addresses)))
-        gc.collect()
-    report({"generations": len(addresses), "reused": len(addresses) - len(set(addresses))})
-
-
 if __name__ == "__main__":
-    main()
+    run_generations(run_generation)

@@ -5,10 +5,9 @@ Number i is named generation_i, its file is FILE (default: <generated-%d>) with 
 a name that was kept from an earlier code object at the same address cannot pass. Apart from that they are alike, and are called
 from one place: their stacks differ in nothing else. Reports how often an address came back.
 """
-import gc
 import sys
 
-from common import clock, ready, report, seconds_argument
+from common import clock, run_generations
 
 SOURCE = """%(lines)sdef generation_%(index)d(clock, end):
     while clock() < end:
@@ -31,15 +30,5 @@ def run_generation(index):
     return id(function.__code__)
 
 
-def main():
-    ready()
-    end = clock() + seconds_argument()
-    addresses = []
-    while clock() < end:
-        addresses.append(run_generation(len(addresses)))
-        gc.collect()
-    report({"generations": len(addresses), "reused": len(addresses) - len(set(addresses))})
-
-
 if __name__ == "__main__":
-    main()
+    run_generations(run_generation)

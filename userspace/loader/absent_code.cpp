@@ -24,21 +24,25 @@ bool is_worth_trying() {
     return major > 6 || (major == 6 && minor >= 18);
 }
 
-// Loaded, with the sampler's maps (if there is one) for those of the same name. Null if the kernel
-// refuses it.
+// Puts the sampler's maps in the place of those of the same name.
+bool share_maps(bpf_object& object, const bpf_object& sampler) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, &object) {
+        const bpf_map* shared = bpf_object__find_map_by_name(&sampler, bpf_map__name(map));
+        if (shared != nullptr && bpf_map__reuse_fd(map, bpf_map__fd(shared)) != 0) return false;
+    }
+    return true;
+}
+
+// Loaded, with the maps of the sampler if there is one. Null if the kernel refuses it.
 template <const void* (*bytes)(size_t*)>
 bpf_object* load_variant(const bpf_object* sampler) {
     size_t size = 0;
     const void* const image = bytes(&size);
     bpf_object* object = bpf_object__open_mem(image, size, nullptr);
     if (object == nullptr) return nullptr;
-    bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, object) {
-        if (sampler == nullptr) break;
-        const bpf_map* shared = bpf_object__find_map_by_name(sampler, bpf_map__name(map));
-        if (shared != nullptr && bpf_map__reuse_fd(map, bpf_map__fd(shared)) != 0) break;
-    }
-    if (bpf_object__load(object) == 0) return object;
+    const bool is_joined = sampler == nullptr || share_maps(*object, *sampler);
+    if (is_joined && bpf_object__load(object) == 0) return object;
     bpf_object__close(object);
     return nullptr;
 }

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdarg>
 #include <cstring>
 #include <future>
@@ -18,6 +17,7 @@
 #include "base/log.h"
 #include "loader/absent_code.h"
 #include "pyebpf.skel.h"
+#include "sys/helper_thread.h"
 
 namespace pyebpf::loader {
 
@@ -133,15 +133,10 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
         return tl::unexpected(load_error(-error));
 
     if (options.programs.ticks) {
-        // Signals are for the main thread, which may not have blocked them yet.
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
         kernel.absent_code = std::async(std::launch::async, [skeleton = kernel.skeleton] {
+            sys::block_signals_in_this_thread();
             return AbsentCode::load(*skeleton->obj, *skeleton->maps.after_tick);
         });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
     kernel.ring = ring_buffer__new(bpf_map__fd(kernel.skeleton->maps.ring), Kernel::on_record,
                                    &kernel, nullptr);

@@ -37,8 +37,8 @@ bool is_same(const CodeObject& code, const python::ReadMemory& read, const pytho
              uint64_t code_type, uint64_t address) {
     const auto live = python::read_code(read, layout, code_type, address);
     return live && live->first_line == code.first_line && live->flags == code.flags &&
-           decode_text(live->name.bytes, live->name.encoding) == code.name &&
-           decode_text(live->file.bytes, live->file.encoding) == code.file &&
+           python::decode_text(live->name.bytes, live->name.encoding) == code.name &&
+           python::decode_text(live->file.bytes, live->file.encoding) == code.file &&
            (!code.has_line_table || live->line_table == code.line_table);
 }
 

@@ -139,9 +139,10 @@ bool is_bootstrap(const python::ReadMemory& read, const python_layout& layout, u
         return false;
     const python::RawText raw_name = python::read_text(read, layout, name);
     const python::RawText raw_file = python::read_text(read, layout, file);
-    const std::string function = decode_text(raw_name.bytes, raw_name.encoding);
+    const std::string function = python::decode_text(raw_name.bytes, raw_name.encoding);
     return (function == "_bootstrap" || function == "__bootstrap") &&
-           decode_text(raw_file.bytes, raw_file.encoding).find("threading.py") != std::string::npos;
+           python::decode_text(raw_file.bytes, raw_file.encoding).find("threading.py") !=
+               std::string::npos;
 }
 
 }  // namespace
@@ -159,7 +160,7 @@ std::string ThreadNameReader::read(uint32_t pid, const python_layout& layout, ui
         Attributes(read, layout).find(self, layout.major == 2 ? "_Thread__name" : "_name");
     if (name == 0) return {};
     const python::RawText text = python::read_text(read, layout, name, kMaxNameBytes);
-    return decode_text(text.bytes, text.encoding) + (text.is_cut ? "…" : "");
+    return python::decode_text(text.bytes, text.encoding) + (text.is_cut ? "…" : "");
 }
 
 std::string ThreadNameReader::read_of_state(uint32_t pid, const python_layout& layout,

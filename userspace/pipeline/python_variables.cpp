@@ -96,7 +96,7 @@ std::string quoted(std::string_view text, bool is_cut) {
 
 std::string describe_text(const python::RawText& text) {
     if (text.encoding == TEXT_MISSING) return {};
-    return quoted(decode_text(text.bytes, text.encoding), text.is_cut);
+    return quoted(python::decode_text(text.bytes, text.encoding), text.is_cut);
 }
 
 std::string describe_bytes(const python::RawText& text) {
@@ -164,7 +164,7 @@ std::vector<Variable> VariableReader::read(uint32_t pid, const python_layout& la
                     .value_or(0);
             const python::RawText text =
                 python::read_text(read_memory, layout, name, kMaxNameBytes);
-            names->second.push_back(decode_text(text.bytes, text.encoding));
+            names->second.push_back(python::decode_text(text.bytes, text.encoding));
         }
     }
 

@@ -319,8 +319,10 @@ StackResolver::FrameCode StackResolver::find_code(const python_frame& frame,
     code.has_name = live->name.encoding != TEXT_MISSING;
     code.has_file = live->file.encoding != TEXT_MISSING;
     code.has_line_table = !live->line_table.empty();
-    code.name = decode_text(live->name.bytes, live->name.encoding) + (live->name.is_cut ? "…" : "");
-    code.file = decode_text(live->file.bytes, live->file.encoding) + (live->file.is_cut ? "…" : "");
+    code.name =
+        python::decode_text(live->name.bytes, live->name.encoding) + (live->name.is_cut ? "…" : "");
+    code.file =
+        python::decode_text(live->file.bytes, live->file.encoding) + (live->file.is_cut ? "…" : "");
     code.line_table = live->line_table;
     code.first_line = live->first_line;
     code.flags = live->flags;

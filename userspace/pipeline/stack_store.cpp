@@ -34,7 +34,7 @@ bool take_text(std::span<const uint8_t>& rest, const stored_text& text,
 }
 
 std::string to_string(std::span<const uint8_t> bytes, const stored_text& text) {
-    std::string result = decode_text(bytes, text.encoding);
+    std::string result = python::decode_text(bytes, text.encoding);
     if (bytes.size() < text.length * width_of(text.encoding)) result += kCut;
     return result;
 }
@@ -44,6 +44,22 @@ const typename Map::mapped_type* find_part(const Map& parts, const Map& older, u
     if (const auto found = parts.find(hash); found != parts.end()) return &found->second;
     const auto found = older.find(hash);
     return found == older.end() ? nullptr : &found->second;
+}
+
+// Null or a pointer to what `spaces` has, const if that is.
+template <class Spaces>
+auto find_code(Spaces& spaces, const Identity& identity, uint64_t address, uint64_t time_ns)
+    -> decltype(&spaces.begin()->second.begin()->second.front()) {
+    const auto space = spaces.find(identity);
+    if (space == spaces.end()) return nullptr;
+    const auto found = space->second.find(address);
+    if (found == space->second.end()) return nullptr;
+    auto* best = &found->second.front();
+    for (auto& definition : found->second) {
+        if (definition.time_ns > time_ns) break;
+        best = &definition;
+    }
+    return best;
 }
 
 }  // namespace
@@ -143,21 +159,12 @@ const std::vector<python_frame>* StackStore::python(uint64_t hash) const {
 }
 
 CodeObject* StackStore::code(const Identity& identity, uint64_t address, uint64_t time_ns) {
-    return const_cast<CodeObject*>(std::as_const(*this).code(identity, address, time_ns));
+    return find_code(code_, identity, address, time_ns);
 }
 
 const CodeObject* StackStore::code(const Identity& identity, uint64_t address,
                                    uint64_t time_ns) const {
-    const auto space = code_.find(identity);
-    if (space == code_.end()) return nullptr;
-    const auto found = space->second.find(address);
-    if (found == space->second.end()) return nullptr;
-    const CodeObject* best = &found->second.front();
-    for (const CodeObject& definition : found->second) {
-        if (definition.time_ns > time_ns) break;
-        best = &definition;
-    }
-    return best;
+    return find_code(code_, identity, address, time_ns);
 }
 
 }  // namespace pyebpf::pipeline

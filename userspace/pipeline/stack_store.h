@@ -100,6 +100,4 @@ class StackStore {
     uint64_t malformed_ = 0;
 };
 
-using python::decode_text;
-
 }  // namespace pyebpf::pipeline

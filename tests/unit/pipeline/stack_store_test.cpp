@@ -170,7 +170,7 @@ TEST(StackStore, SurvivesEveryChangedByte) {
 
 TEST(DecodeText, TurnsEveryWidthIntoUtf8) {
     const auto decode = [](const Bytes& bytes, text_encoding encoding) {
-        return decode_text(bytes, encoding);
+        return python::decode_text(bytes, encoding);
     };
     EXPECT_EQ(decode({'a', 0xc3, 0xa9}, TEXT_BYTES), "aé");  // as it is
     EXPECT_EQ(decode({'a', 0xe9, 0xff}, TEXT_LATIN1), "aéÿ");
@@ -180,10 +180,12 @@ TEST(DecodeText, TurnsEveryWidthIntoUtf8) {
 }
 
 TEST(DecodeText, ReplacesWhatIsNoCharacter) {
-    EXPECT_EQ(decode_text(Bytes{0x00, 0xd8}, TEXT_UCS2), "\ufffd");              // a lone surrogate
-    EXPECT_EQ(decode_text(Bytes{0x00, 0x00, 0x11, 0x00}, TEXT_UCS4), "\ufffd");  // above U+10FFFF
-    EXPECT_EQ(decode_text(Bytes{0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0}, TEXT_UCS4), "\ufffdx");
-    EXPECT_EQ(decode_text(Bytes{'a', 0, 'b'}, TEXT_UCS2), "a");  // half a unit at the end
+    EXPECT_EQ(python::decode_text(Bytes{0x00, 0xd8}, TEXT_UCS2), "\ufffd");  // a lone surrogate
+    EXPECT_EQ(python::decode_text(Bytes{0x00, 0x00, 0x11, 0x00}, TEXT_UCS4),
+              "\ufffd");  // above U+10FFFF
+    EXPECT_EQ(python::decode_text(Bytes{0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0}, TEXT_UCS4),
+              "\ufffdx");
+    EXPECT_EQ(python::decode_text(Bytes{'a', 0, 'b'}, TEXT_UCS2), "a");  // half a unit at the end
 }
 
 TEST(StackStore, KeepsWhatWasReceivedUntilTheSecondRotation) {
