@@ -30,7 +30,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
+constexpr int kBaselineVersion = 1;
 constexpr size_t kLongestPart = 255;  // NAME_MAX
 constexpr uintmax_t kMostEntryBytes = 1 << 20;
 constexpr size_t kMostRuns = 10'000;
@@ -120,7 +120,7 @@ Result<void> copy_file(const std::string& from, const fs::path& to) {
     return {};
 }
 
-Result<void> write_json(const fs::path& path, const ordered_json& document) {
+Result<void> write_document(const fs::path& path, const ordered_json& document) {
     auto file = output::OutputFile::open(path);
     if (!file) return tl::unexpected(file.error());
     file->sink().write(document.dump(2, ' ', false, ordered_json::error_handler_t::replace));
@@ -134,7 +134,7 @@ ordered_json entry_json(const BaselineEntry& entry) {
         runs.push_back({{"file", run_name(i)}, {"work", entry.runs[i].work}});
     ordered_json facts = ordered_json::object();
     for (const auto& [name, fact] : entry.facts) facts[printable(name)] = printable(fact);
-    return {{"version", kVersion},
+    return {{"version", kBaselineVersion},
             {"saved_unix_s", entry.saved_unix_s},
             {"runs", runs},
             {"environment", facts}};
@@ -150,7 +150,7 @@ Result<BaselineEntry> read_entry(const fs::path& place, const BaselineKey& key) 
     if (fs::file_size(path, error) > kMostEntryBytes || error) return refuse("is too large");
     std::ifstream stream(path);
     const auto document = nlohmann::json::parse(stream, nullptr, false);
-    if (!document.is_object() || document.value("version", nlohmann::json()) != kVersion ||
+    if (!document.is_object() || document.value("version", nlohmann::json()) != kBaselineVersion ||
         !document.contains("runs") || !document["runs"].is_array() ||
         document["runs"].size() > kMostRuns || document["runs"].empty())
         return refuse("is no entry of a baseline");
@@ -331,7 +331,7 @@ Result<void> BaselineFolder::save(const BaselineEntry& entry) {
         if (auto copied = copy_file(entry.runs[i].path, content / run_name(i)); !copied)
             return copied;
     }
-    if (auto written = write_json(content / kEntry, entry_json(entry)); !written) return written;
+    if (auto written = write_document(content / kEntry, entry_json(entry)); !written) return written;
 
     const fs::path to = fs::path(path_) / *place;
     auto placed = make_folders(path_, place->parent_path());
@@ -381,7 +381,7 @@ Result<void> BaselineFolder::write_index() const {
                            {"runs", entry.runs.size()},
                            {"folder", place ? place->string() : ""}});
     }
-    return write_json(fs::path(path_) / kIndex, {{"version", kVersion}, {"entries", entries}});
+    return write_document(fs::path(path_) / kIndex, {{"version", kBaselineVersion}, {"entries", entries}});
 }
 
 std::vector<BaselineKey> superfluous(const std::vector<BaselineEntry>& entries, size_t keep,

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <utility>
 
 namespace pyebpf::compare {
@@ -24,10 +23,6 @@ Groups<Key> group_by(const Sides& sides, KeyOf key_of) {
         (is_head ? series.head : series.base)[run] += stack.ticks;
     });
     return groups;
-}
-
-double sum(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
 // The rows that differ most, at most kMostRows.

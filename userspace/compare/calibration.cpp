@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/escape.h"
 #include "output/output_file.h"
@@ -20,13 +19,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
-constexpr uintmax_t kMostBytes = 64 << 20;
+constexpr int kCalibrationsVersion = 1;
+constexpr uintmax_t kMostFileBytes = 64 << 20;
 constexpr double kTypicalQuantile = 0.75;
-
-double sum(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
-}
 
 // Ticks of a run times share × (1 − share): what turns a variance of log odds into a dispersion.
 double information(const Counts& base, const Counts& head) {
@@ -53,11 +48,6 @@ double log_variance(const std::vector<RunTally>& runs, double& degrees) {
     double squares = 0;
     for (const double value : logs) squares += (value - mean) * (value - mean);
     return squares / degrees;
-}
-
-std::string fact(const Environment& environment, const std::string& name) {
-    const auto found = environment.facts.find(name);
-    return found == environment.facts.end() ? "unknown" : found->second;
 }
 
 ordered_json to_json(const Calibration& calibration) {
@@ -157,8 +147,8 @@ Calibration calibrate(const Sides& sides, double min_share) {
 }
 
 std::string machine_text(const Environment& environment) {
-    return fmt::format("{} {} CPUs {}", fact(environment, "machine"), fact(environment, "cpus"),
-                       fact(environment, "cpu_model"));
+    const auto known = [&](const char* name) { return fact(environment, name, "unknown"); };
+    return fmt::format("{} {} CPUs {}", known("machine"), known("cpus"), known("cpu_model"));
 }
 
 Result<std::vector<Calibration>> read_calibrations(const std::string& path) {
@@ -169,10 +159,10 @@ Result<std::vector<Calibration>> read_calibrations(const std::string& path) {
     std::error_code error;
     const uintmax_t size = std::filesystem::file_size(path, error);
     if (error) return refuse("cannot be read: " + error.message());
-    if (size > kMostBytes) return refuse("is too large for a file of calibrations");
+    if (size > kMostFileBytes) return refuse("is too large for a file of calibrations");
     std::ifstream stream(path);
     const auto document = nlohmann::json::parse(stream, nullptr, false);
-    if (!document.is_object() || document.value("version", nlohmann::json()) != kVersion ||
+    if (!document.is_object() || document.value("version", nlohmann::json()) != kCalibrationsVersion ||
         !document.contains("calibrations") || !document["calibrations"].is_array())
         return refuse("is no file of calibrations");
     std::vector<Calibration> result;
@@ -196,7 +186,7 @@ Result<void> save_calibration(const std::string& path, const Calibration& added)
     all.push_back(added);
     auto calibrations = ordered_json::array();
     for (const Calibration& calibration : all) calibrations.push_back(to_json(calibration));
-    const ordered_json document{{"version", kVersion}, {"calibrations", calibrations}};
+    const ordered_json document{{"version", kCalibrationsVersion}, {"calibrations", calibrations}};
     auto file = output::OutputFile::open(path);
     if (!file) return tl::unexpected(file.error());
     file->sink().write(document.dump(2, ' ', false, ordered_json::error_handler_t::replace));

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <set>
 
 #include "base/escape.h"
@@ -27,10 +26,6 @@ constexpr double kLeastReference = 0.05;  // of the ticks; below there is nothin
 constexpr double kSuspectP = 0.01;
 constexpr uint32_t kBootstrapRounds = 1000;
 constexpr uint64_t kBootstrapSeed = 1;  // the same recordings give the same report
-
-double sum(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
-}
 
 class Comparer {
   public:

@@ -42,12 +42,13 @@ std::string pythons(const profile::Profile& profile) {
     return fmt::format("{}", fmt::join(versions, ", "));
 }
 
-std::string fact(const Environment& environment, const std::string& name) {
-    const auto found = environment.facts.find(name);
-    return found == environment.facts.end() ? "" : found->second;
-}
-
 }  // namespace
+
+std::string fact(const Environment& environment, const std::string& name,
+                 std::string_view if_unknown) {
+    const auto found = environment.facts.find(name);
+    return found == environment.facts.end() ? std::string(if_unknown) : found->second;
+}
 
 double loss_percent(const std::vector<profile::Statistic>& statistics) {
     double lost = 0;

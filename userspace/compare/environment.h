@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -28,6 +29,9 @@ struct Environment {
 
 // Samples that were lost, truncated or not readable, in percent of all of the targets.
 [[nodiscard]] double loss_percent(const std::vector<profile::Statistic>& statistics);
+
+[[nodiscard]] std::string fact(const Environment& environment, const std::string& name,
+                               std::string_view if_unknown = "");
 
 struct NamedEnvironment {
     std::string name;  // of the recording

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kVersion = 1;  // grows when a key changes its meaning or goes
+constexpr int kReportVersion = 1;  // grows when a key changes its meaning or goes
 
 // JSON has no infinity.
 ordered_json number(double value) {
@@ -98,7 +98,7 @@ void write_json(const Report& report, Sink& sink) {
     auto environment = ordered_json::object();
     for (const auto& [name, value] : report.loaded.environment.facts) environment[name] = value;
     ordered_json document = {
-        {"version", kVersion},
+        {"version", kReportVersion},
         {"title", printable(report.title)},
         {"verdict", comparison.is_descriptive ? "none" : verdict_key(comparison.verdict)},
         {"reason", comparison.reason},

@@ -11,7 +11,7 @@ namespace pyebpf::compare {
 
 namespace {
 
-constexpr size_t kMostBytes = 60'000;
+constexpr size_t kMostCommentBytes = 60'000;
 constexpr size_t kMostNameBytes = 200;
 
 // A name as code in a cell of a table: nothing in it can end the cell or the code.
@@ -94,7 +94,7 @@ void write_markdown(const Report& report, Sink& sink) {
     const Comparison& comparison = report.comparison;
     std::string text = fmt::format("{}\n### {}: {}\n\n{}\n", kCommentMarker, prose(report.title),
                                    headline(comparison), prose(comparison.reason));
-    text += table(report, notable(report), kMostBytes / 2);
+    text += table(report, notable(report), kMostCommentBytes / 2);
     text += "\n<details><summary>how this was measured</summary>\n\n";
     text += fmt::format("- base {}: {} {}, head {}: {} {}\n", code(report.base_name),
                         report.loaded.sides.base.size(),
@@ -116,7 +116,7 @@ void write_markdown(const Report& report, Sink& sink) {
         text += "- ⚠️ " + prose(warning) + "\n";
     std::vector<const Difference*> others = with_outcome(report, Outcome::kSame);
     if (others.size() > report.most_rows) others.resize(report.most_rows);
-    text += table(report, others, kMostBytes / 4);
+    text += table(report, others, kMostCommentBytes / 4);
     text += "\n</details>\n";
     sink.write(text);
 }

@@ -2,7 +2,6 @@
 #include "compare/series.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace pyebpf::compare {
 
@@ -38,10 +37,6 @@ void add(FunctionSeries& series, const Sides& sides, FunctionId function, const 
          bool is_head, size_t run) {
     Series& values = series.try_emplace(function, sides).first->second;
     (is_head ? values.head : values.base)[run] += stack.ticks;
-}
-
-double sum(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
 }  // namespace

@@ -13,10 +13,6 @@ namespace pyebpf::compare {
 
 namespace {
 
-double sum(std::span<const double> values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
-}
-
 struct Pooled {
     double part = 0;
     double rest = 0;
@@ -66,6 +62,10 @@ void add_interval(Estimate& estimate, double log_change, double degrees, double 
 }
 
 }  // namespace
+
+double sum(std::span<const double> values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
 
 double t_upper_tail(double t, double degrees) {
     const boost::math::students_t distribution(degrees);

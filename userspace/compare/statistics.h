@@ -9,6 +9,8 @@
 
 namespace pyebpf::compare {
 
+[[nodiscard]] double sum(std::span<const double> values);
+
 // One function in the runs of one side: its ticks, and the ticks of everything it is measured
 // against. Both have one entry a run.
 struct Counts {

@@ -20,10 +20,6 @@ namespace pyebpf::loader {
 
 namespace {
 
-int discard_message(libbpf_print_level, const char*, va_list) {
-    return 0;
-}
-
 Probe probe_btf() {
     const bool there = sys::has_btf();
     return {"BTF", there, true,
@@ -81,7 +77,7 @@ Probe probe_switches() {
     SamplerOptions options;
     options.programs = {.ticks = false, .switches = true};
     const auto sampler = Sampler::load(options);
-    libbpf_set_print(discard_message);
+    libbpf_set_print(nullptr);
     return {"BPF on the scheduler's switches (wall, off-cpu, gil)", sampler.has_value(), false,
             sampler ? "works" : sampler.error().message};
 }
@@ -96,7 +92,7 @@ Probe probe_task_work() {
 }  // namespace
 
 std::vector<Probe> probe_kernel() {
-    libbpf_set_print(discard_message);
+    libbpf_set_print(nullptr);
     return {
         probe_btf(),
         probe_program("BPF on perf events", BPF_PROG_TYPE_PERF_EVENT, true),

@@ -20,10 +20,6 @@ namespace {
 
 constexpr size_t kMaxThreads = 1 << 20;  // more are not believed
 
-int discard_message(libbpf_print_level, const char*, va_list) {
-    return 0;
-}
-
 // Since Linux 6.1 the kernel itself goes through the threads of one process only; before, the
 // program picks them out of all.
 bpf_link* attach(const bpf_program* program, std::span<const uint32_t> pids) {
@@ -55,7 +51,7 @@ TaskIterator::~TaskIterator() = default;
 Result<std::unique_ptr<TaskIterator>> TaskIterator::load(std::span<const uint32_t> pids) {
     if (pids.size() > MAX_WANTED_PROCESSES)
         return fail(fmt::format("more than {} processes", MAX_WANTED_PROCESSES));
-    libbpf_set_print(discard_message);
+    libbpf_set_print(nullptr);
     const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
     setrlimit(RLIMIT_MEMLOCK, &unlimited);  // before 5.11; see loader/sampler.cpp
 

@@ -25,16 +25,16 @@ using profile::Profile;
 
 constexpr std::string_view kNotKnown = "???";  // as callgrind calls it
 
-struct Function {
+struct CallgrindFunction {
     std::string object;
     std::string file;
     std::string name;
-    auto operator<=>(const Function&) const = default;
+    auto operator<=>(const CallgrindFunction&) const = default;
 };
 
-Function function_at(const Profile& profile, const RootedStacks& stacks, FrameId id) {
+CallgrindFunction function_at(const Profile& profile, const RootedStacks& stacks, FrameId id) {
     const Frame frame = stacks.frame(id);
-    Function function{"", "", name_text(stacks.name(id))};
+    CallgrindFunction function{"", "", name_text(stacks.name(id))};
     if (frame.kind != FrameKind::kMarker) {
         function.file = name_text(profile.text(frame.file));
         function.object = name_text(profile.text(frame.module));
@@ -117,7 +117,7 @@ class Callgrind {
         auto call = graph.calls.begin();
         for (uint32_t id = 0; id < functions_.size(); id++) {
             if (graph.total[id].samples == 0) continue;
-            const Function& function = *functions_[id];
+            const CallgrindFunction& function = *functions_[id];
             sink_.write(fmt::format("ob={}\nfl={}\nfn={}\n", objects_.numbered(function.object),
                                     files_.numbered(function.file), name_of(id)));
             for (; self != graph.self.end() && self->first.first == id; ++self)
@@ -139,7 +139,7 @@ class Callgrind {
     void write_call(const std::pair<const CallGraph::Call, CallGraph::CallCost>& entry,
                     size_t unit) {
         const auto& [call, cost] = entry;
-        const Function& callee = *functions_[call.callee];
+        const CallgrindFunction& callee = *functions_[call.callee];
         // How often it was called is not known.
         sink_.write(fmt::format("cob={}\ncfi={}\ncfn={}\ncalls=1 {}\n",
                                 objects_.numbered(callee.object), files_.numbered(callee.file),
@@ -168,8 +168,8 @@ class Callgrind {
     const Units units_;
     RootedStacks stacks_;
     std::vector<std::vector<Cost>> costs_;  // by unit and stack
-    std::map<Function, uint32_t> ids_;
-    std::vector<const Function*> functions_;
+    std::map<CallgrindFunction, uint32_t> ids_;
+    std::vector<const CallgrindFunction*> functions_;
     std::vector<uint32_t> first_lines_;  // by function
     std::vector<uint32_t> function_of_frame_;
     Names objects_;
@@ -182,13 +182,13 @@ Result<void> write_callgrind(const Profile& profile, const FormatOptions& option
     return {};
 }
 
-constexpr std::array<std::string_view, 2> kExtensions{".callgrind", "callgrind.out"};
+constexpr std::array<std::string_view, 2> kCallgrindExtensions{".callgrind", "callgrind.out"};
 
 }  // namespace
 
 extern constinit const Format kCallgrind{
     .name = "callgrind",
-    .extensions = kExtensions,
+    .extensions = kCallgrindExtensions,
     .description = "callgrind: for KCachegrind, QCachegrind and callgrind_annotate",
     .write = write_callgrind,
 };

@@ -180,13 +180,13 @@ Result<void> write_chrome_trace(const Profile& profile, const FormatOptions& opt
     return {};
 }
 
-constexpr std::array<std::string_view, 1> kExtensions{".trace.json"};
+constexpr std::array<std::string_view, 1> kChromeTraceExtensions{".trace.json"};
 
 }  // namespace
 
 extern constinit const Format kChromeTrace{
     .name = "chrome-trace",
-    .extensions = kExtensions,
+    .extensions = kChromeTraceExtensions,
     .description = "Chrome's trace events: tracks of threads in chrome://tracing and Perfetto",
     .write = write_chrome_trace,
 };

@@ -142,13 +142,13 @@ Result<void> write_collapsed(const Profile& profile, const FormatOptions& option
     return {};
 }
 
-constexpr std::array<std::string_view, 3> kExtensions{".folded", ".collapsed", ".txt"};
+constexpr std::array<std::string_view, 3> kCollapsedExtensions{".folded", ".collapsed", ".txt"};
 
 }  // namespace
 
 constinit const Format kCollapsed{
     .name = "collapsed",
-    .extensions = kExtensions,
+    .extensions = kCollapsedExtensions,
     .description =
         "collapsed stacks, one line per stack: for flame graph scripts, speedscope, grep and sort",
     .write = write_collapsed,

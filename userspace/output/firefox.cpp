@@ -457,13 +457,13 @@ Result<void> write_firefox(const Profile& profile, const FormatOptions&, Sink& s
     return gzip.finish();
 }
 
-constexpr std::array<std::string_view, 1> kExtensions{".firefox.json.gz"};
+constexpr std::array<std::string_view, 1> kFirefoxExtensions{".firefox.json.gz"};
 
 }  // namespace
 
 extern constinit const Format kFirefox{
     .name = "firefox",
-    .extensions = kExtensions,
+    .extensions = kFirefoxExtensions,
     .description = "Firefox Profiler: timeline of processes and threads, call tree, flame graph",
     .write = write_firefox,
 };

@@ -35,7 +35,7 @@ Result<void> write_html(const profile::Profile& profile, const FormatOptions& op
     return write_page(sink, [&](Sink& data) { write_page_data(profile, options, data); });
 }
 
-constexpr std::array<std::string_view, 2> kExtensions{".html", ".htm"};
+constexpr std::array<std::string_view, 2> kHtmlExtensions{".html", ".htm"};
 
 }  // namespace
 
@@ -49,7 +49,7 @@ Result<void> write_differential_page(const profile::Profile& base, const profile
 
 constinit const Format kHtml{
     .name = "html",
-    .extensions = kExtensions,
+    .extensions = kHtmlExtensions,
     .description = "report in one file for any browser: flame graph, timeline, tables, sources",
     .write = write_html,
     .check = check_page,

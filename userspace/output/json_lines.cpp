@@ -19,7 +19,7 @@ using profile::StackId;
 using profile::StringId;
 using profile::Thread;
 
-constexpr int kVersion = 1;  // grows when a key changes its meaning or goes
+constexpr int kJsonLinesVersion = 1;  // grows when a key changes its meaning or goes
 
 class JsonLines {
   public:
@@ -72,7 +72,7 @@ class JsonLines {
     void write_head() {
         {
             Line line(sink_, "profile");
-            line->member("version", kVersion);
+            line->member("version", kJsonLinesVersion);
             line->member("start_ns", profile_.start_ns);
             line->member("end_ns", profile_.end_ns);
             line->member("start_unix_ns", profile_.start_unix_ns);
@@ -193,13 +193,13 @@ Result<void> write_json_lines(const Profile& profile, const FormatOptions&, Sink
     return {};
 }
 
-constexpr std::array<std::string_view, 2> kExtensions{".jsonl", ".ndjson"};
+constexpr std::array<std::string_view, 2> kJsonLinesExtensions{".jsonl", ".ndjson"};
 
 }  // namespace
 
 extern constinit const Format kJsonLines{
     .name = "jsonl",
-    .extensions = kExtensions,
+    .extensions = kJsonLinesExtensions,
     .description = "JSON lines, every sample and definition: for scripts",
     .write = write_json_lines,
 };

@@ -23,7 +23,7 @@ using profile::Profile;
 using profile::StackId;
 using profile::StringId;
 
-constexpr int kVersion = 2;  // html/data.ts refuses any other
+constexpr int kPageVersion = 2;  // html/data.ts refuses any other
 constexpr uint32_t kNone = UINT32_MAX;
 
 // One row of the table of samples: samples that differ in nothing are one.
@@ -129,7 +129,7 @@ class PageData {
         write_samples(columns);
         write_code(columns);
         write_threads(columns);
-        directory_["version"] = kVersion;
+        directory_["version"] = kPageVersion;
         directory_["time_unit_ns"] = time_unit_ns_;
         directory_["sides"] = sides_;
         directory_["sources"] = sources_;

@@ -89,13 +89,13 @@ Result<void> write_perf_script(const Profile& profile, const FormatOptions& opti
     return {};
 }
 
-constexpr std::array<std::string_view, 1> kExtensions{".perf"};
+constexpr std::array<std::string_view, 1> kPerfScriptExtensions{".perf"};
 
 }  // namespace
 
 extern constinit const Format kPerfScript{
     .name = "perf-script",
-    .extensions = kExtensions,
+    .extensions = kPerfScriptExtensions,
     .description =
         "text of `perf script`, every sample: for FlameScope, Perfetto, perf's own scripts",
     .write = write_perf_script,

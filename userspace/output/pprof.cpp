@@ -344,13 +344,13 @@ Result<void> write_pprof(const Profile& profile, const FormatOptions& options, S
     return gzip.finish();
 }
 
-constexpr std::array<std::string_view, 2> kExtensions{".pb.gz", ".pprof"};
+constexpr std::array<std::string_view, 2> kPprofExtensions{".pb.gz", ".pprof"};
 
 }  // namespace
 
 extern constinit const Format kPprof{
     .name = "pprof",
-    .extensions = kExtensions,
+    .extensions = kPprofExtensions,
     .description = "pprof: for `go tool pprof`, Pyroscope, Parca and many other tools",
     .write = write_pprof,
 };

@@ -74,9 +74,9 @@ class Marshal {
 };
 
 // The key of pstats: file, line and name. What has the same is one function.
-using Function = std::tuple<std::string, uint32_t, std::string>;
+using StatsKey = std::tuple<std::string, uint32_t, std::string>;
 
-Function function_of(const Profile& profile, const RootedStacks& stacks, FrameId id) {
+StatsKey function_of(const Profile& profile, const RootedStacks& stacks, FrameId id) {
     const Frame frame = stacks.frame(id);
     std::string name = name_text(stacks.name(id));
     switch (frame.kind) {
@@ -141,7 +141,7 @@ class Pstats {
     }
 
   private:
-    void write_key(const Function& function) {
+    void write_key(const StatsKey& function) {
         const auto& [file, line, name] = function;
         marshal_.begin_tuple(3);
         marshal_.text(file);
@@ -184,8 +184,8 @@ class Pstats {
     const Units units_;
     RootedStacks stacks_;
     std::vector<std::vector<Cost>> costs_;  // by unit and stack
-    std::map<Function, uint32_t> ids_;
-    std::vector<const Function*> functions_;
+    std::map<StatsKey, uint32_t> ids_;
+    std::vector<const StatsKey*> functions_;
     std::vector<uint32_t> function_of_frame_;
 };
 
@@ -194,13 +194,13 @@ Result<void> write_pstats(const Profile& profile, const FormatOptions& options, 
     return {};
 }
 
-constexpr std::array<std::string_view, 2> kExtensions{".pstats", ".prof"};
+constexpr std::array<std::string_view, 2> kPstatsExtensions{".pstats", ".prof"};
 
 }  // namespace
 
 extern constinit const Format kPstats{
     .name = "pstats",
-    .extensions = kExtensions,
+    .extensions = kPstatsExtensions,
     .description = "what cProfile writes: for Python's pstats, snakeviz, gprof2dot",
     .write = write_pstats,
 };

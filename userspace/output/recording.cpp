@@ -9,7 +9,7 @@ namespace pyebpf::output {
 
 namespace {
 
-constexpr std::array<std::string_view, 1> kExtensions{".pyebpf"};
+constexpr std::array<std::string_view, 1> kRecordingExtensions{".pyebpf"};
 
 Result<void> write(const profile::Profile& profile, const FormatOptions&, Sink& sink) {
     record::Writer(sink).finish(profile);
@@ -20,7 +20,7 @@ Result<void> write(const profile::Profile& profile, const FormatOptions&, Sink& 
 
 const Format kRecording{
     .name = "pyebpf",
-    .extensions = kExtensions,
+    .extensions = kRecordingExtensions,
     .description = "recording, from which report and convert make everything else",
     .write = write,
 };

@@ -166,13 +166,13 @@ Result<void> write_speedscope(const Profile& profile, const FormatOptions& optio
     return {};
 }
 
-constexpr std::array<std::string_view, 1> kExtensions{".speedscope.json"};
+constexpr std::array<std::string_view, 1> kSpeedscopeExtensions{".speedscope.json"};
 
 }  // namespace
 
 extern constinit const Format kSpeedscope{
     .name = "speedscope",
-    .extensions = kExtensions,
+    .extensions = kSpeedscopeExtensions,
     .description = "speedscope: threads in the order of time, sandwich view",
     .write = write_speedscope,
 };

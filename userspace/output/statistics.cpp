@@ -18,7 +18,7 @@ using nlohmann::ordered_json;
 using profile::Frame;
 using profile::Profile;
 
-constexpr int kVersion =
+constexpr int kStatisticsVersion =
     1;  // grows when a key changes its meaning or goes; new keys may come at any time
 constexpr size_t kTopFunctions = 50;
 
@@ -101,7 +101,7 @@ void write_statistics(const Profile& profile, Sink& sink) {
                                                  {"text", printable(statistic.text)}};
     }
     const ordered_json document = {
-        {"version", kVersion},
+        {"version", kStatisticsVersion},
         {"start_unix_ns", profile.start_unix_ns},
         {"duration_seconds", profile.duration_seconds()},
         {"samples", profile.samples.size()},
@@ -126,13 +126,13 @@ Result<void> write_json(const Profile& profile, const FormatOptions&, Sink& sink
     return {};
 }
 
-constexpr std::array<std::string_view, 1> kExtensions{".json"};
+constexpr std::array<std::string_view, 1> kStatisticsExtensions{".json"};
 
 }  // namespace
 
 extern constinit const Format kJson{
     .name = "json",
-    .extensions = kExtensions,
+    .extensions = kStatisticsExtensions,
     .description = "JSON summary: totals, losses, processes, largest functions",
     .write = write_json,
 };

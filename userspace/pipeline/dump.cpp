@@ -18,15 +18,14 @@
 #include "base/unique_fd.h"
 #include "loader/task_iterator.h"
 #include "pipeline/local_tables.h"
+#include "pipeline/preconditions.h"
 #include "pipeline/process_publisher.h"
 #include "pipeline/python_thread_names.h"
 #include "pipeline/recorder.h"
 #include "pipeline/stack_store.h"
 #include "pipeline/task_walker.h"
 #include "process/process_table.h"
-#include "sys/capabilities.h"
 #include "sys/clock.h"
-#include "sys/kernel_policy.h"
 #include "sys/proc.h"
 
 namespace pyebpf::pipeline {
@@ -44,23 +43,6 @@ constexpr int kEagerRounds = 2;  // the first ones are without a pause
 constexpr uint64_t kBurstHz = 997;
 constexpr uint64_t kBurstNs = 150'000'000;
 constexpr int kBurstPumpMs = 5;
-
-Result<void> check_rights() {
-    const std::vector<std::string> missing = sys::missing_to_record();
-    if (missing.empty()) return {};
-    return fail(fmt::format("a dump needs {}", fmt::join(missing, ", ")),
-                "run it with sudo, or grant the capabilities to the program (setcap)");
-}
-
-Result<void> check_kernel() {
-    if (!sys::has_btf()) {
-        return fail("this kernel has no type information (/sys/kernel/btf/vmlinux)",
-                    "a dump needs a kernel built with CONFIG_DEBUG_INFO_BTF");
-    }
-    if (const std::string mode = sys::lockdown_mode(); sys::forbids_kernel_reads(mode))
-        return fail(fmt::format("the kernel is locked down ({}): BPF may not read memory", mode));
-    return {};
-}
 
 // The processes that are meant, as the host numbers them.
 Result<std::vector<uint32_t>> find_pids(const DumpOptions& options,
@@ -457,7 +439,7 @@ Result<Dump> Dumper::run() {
     auto pids = find_pids(options_, containers_);
     if (!pids) return tl::unexpected(pids.error());
     pids_ = std::move(*pids);
-    for (const auto& check : {check_rights(), check_kernel()})
+    for (const auto& check : {check_privileges("a dump"), check_kernel("a dump")})
         if (!check) return tl::unexpected(check.error());
     if (options_.without_iterator) return sample_only("not asked to");
     auto iterator = loader::TaskIterator::load(pids_);

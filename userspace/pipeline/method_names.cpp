@@ -15,7 +15,7 @@ namespace pyebpf::pipeline {
 
 namespace {
 
-constexpr size_t kMaxRemembered = 1 << 16;  // names
+constexpr size_t kMaxRememberedMethods = 1 << 16;  // names
 constexpr uint32_t kOptimized = 1;          // CO_OPTIMIZED: a function (Include/code.h)
 
 // Code whose file is no path was made by exec() or eval() mostly, and another may be at its address
@@ -74,7 +74,7 @@ void MethodNames::look(std::span<const uint8_t> definition_record) {
     std::string name = find(definition->code, head.space.tgid, definition->address, instance);
     if (name.empty()) return;
     const std::lock_guard lock(mutex_);
-    if (found_.size() >= kMaxRemembered) found_.clear();
+    if (found_.size() >= kMaxRememberedMethods) found_.clear();
     found_[definition_of(definition->code, definition->identity, definition->address)] =
         std::move(name);
 }
@@ -94,7 +94,7 @@ void MethodNames::name(CodeObject& code, const Identity& identity, uint64_t addr
         found = find(code, identity.tgid, address, instance);
     const std::string key = key_of(code, attached.runtime->version);
     if (!found.empty()) {
-        if (proven_.size() >= kMaxRemembered) proven_.clear();
+        if (proven_.size() >= kMaxRememberedMethods) proven_.clear();
         const auto [known, is_new] = proven_.try_emplace(key, found);
         if (!is_new && known->second != found) known->second.clear();
         code.name = std::move(found);

@@ -16,33 +16,12 @@ namespace pyebpf::pipeline {
 
 namespace {
 
-Result<void> check_rights() {
-    const std::vector<std::string> missing = sys::missing_to_record();
-    if (missing.empty()) return {};
-    return fail(fmt::format("recording needs {}", fmt::join(missing, ", ")),
-                "run it with sudo, or grant the capabilities to the program (setcap)");
-}
-
 Result<void> check_frequency(uint64_t frequency_hz) {
     const uint64_t limit = sys::max_sample_rate_hz();
     if (frequency_hz > limit) {
         return fail(fmt::format("a frequency of {} Hz is above the kernel's limit of {} Hz",
                                 frequency_hz, limit),
                     "lower it, or raise the sysctl kernel.perf_event_max_sample_rate", kExitUsage);
-    }
-    return {};
-}
-
-Result<void> check_kernel() {
-    if (!sys::has_btf()) {
-        return fail("this kernel has no type information (/sys/kernel/btf/vmlinux)",
-                    "recording needs a kernel built with CONFIG_DEBUG_INFO_BTF; pyebpf doctor "
-                    "works without");
-    }
-    if (const std::string mode = sys::lockdown_mode(); sys::forbids_kernel_reads(mode)) {
-        return fail(
-            fmt::format("the kernel is locked down ({}): BPF may not read memory", mode),
-            "recording needs lockdown off or in integrity mode; pyebpf doctor works without");
     }
     return {};
 }
@@ -67,10 +46,34 @@ Result<void> check_pids(const std::vector<uint32_t>& pids) {
 
 }  // namespace
 
+Result<void> check_privileges(std::string_view what) {
+    const std::vector<std::string> missing = sys::missing_to_record();
+    if (missing.empty()) return {};
+    return fail(fmt::format("{} needs {}", what, fmt::join(missing, ", ")),
+                "run it with sudo, or grant the capabilities to the program (setcap)");
+}
+
+Result<void> check_kernel(std::string_view what) {
+    if (!sys::has_btf()) {
+        return fail(
+            "this kernel has no type information (/sys/kernel/btf/vmlinux)",
+            fmt::format("{} needs a kernel built with CONFIG_DEBUG_INFO_BTF; pyebpf doctor works "
+                        "without",
+                        what));
+    }
+    if (const std::string mode = sys::lockdown_mode(); sys::forbids_kernel_reads(mode)) {
+        return fail(fmt::format("the kernel is locked down ({}): BPF may not read memory", mode),
+                    fmt::format("{} needs lockdown off or in integrity mode; pyebpf doctor works "
+                                "without",
+                                what));
+    }
+    return {};
+}
+
 Result<void> check_preconditions(const RecordingNeeds& needs) {
     for (const auto& check :
-         {check_frequency(needs.frequency_hz), check_pids(needs.pids), check_rights(),
-          check_kernel(), check_hazard(needs.accept_kernel_hazard)}) {
+         {check_frequency(needs.frequency_hz), check_pids(needs.pids), check_privileges("recording"),
+          check_kernel("recording"), check_hazard(needs.accept_kernel_hazard)}) {
         if (!check) return tl::unexpected(check.error());
     }
     return {};

@@ -3,11 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 
 namespace pyebpf::pipeline {
+
+// The privileges and the kernel that BPF programs need. `what` is what needs them: "recording".
+[[nodiscard]] Result<void> check_privileges(std::string_view what);
+[[nodiscard]] Result<void> check_kernel(std::string_view what);
 
 struct RecordingNeeds {
     uint64_t frequency_hz = 0;

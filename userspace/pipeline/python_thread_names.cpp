@@ -12,7 +12,7 @@ namespace pyebpf::pipeline {
 namespace {
 
 constexpr size_t kMaxEntries = 256;  // attributes of an object
-constexpr size_t kMaxNameBytes = 512;
+constexpr size_t kMaxThreadNameBytes = 512;
 
 // Include/object.h: bits of tp_flags.
 constexpr uint64_t kInlineValues = 1 << 2;  // 3.13
@@ -159,7 +159,7 @@ std::string ThreadNameReader::read(uint32_t pid, const python_layout& layout, ui
     const uint64_t name =
         Attributes(read, layout).find(self, layout.major == 2 ? "_Thread__name" : "_name");
     if (name == 0) return {};
-    const python::RawText text = python::read_text(read, layout, name, kMaxNameBytes);
+    const python::RawText text = python::read_text(read, layout, name, kMaxThreadNameBytes);
     return python::decode_text(text.bytes, text.encoding) + (text.is_cut ? "…" : "");
 }
 

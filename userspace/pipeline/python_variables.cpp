@@ -15,10 +15,10 @@ namespace pyebpf::pipeline {
 
 namespace {
 
-constexpr size_t kMaxNameBytes = 128;
+constexpr size_t kMaxVariableBytes = 128;
 constexpr size_t kMaxValueBytes = 80;    // of str and bytes, as they are in memory
 constexpr size_t kMaxDigits = 4;         // of 30 bits: larger ints are described
-constexpr size_t kMaxRemembered = 4096;  // names of code objects and types of a process
+constexpr size_t kMaxRememberedNames = 4096;  // names of code objects and types of a process
 
 template <class T>
 std::optional<T> read_value(const python::ReadMemory& read, uint64_t address) {
@@ -31,7 +31,7 @@ std::optional<T> read_value(const python::ReadMemory& read, uint64_t address) {
 std::string read_c_string(const python::ReadMemory& read, uint64_t address) {
     constexpr uint64_t kPiece = 32;
     std::string text;
-    while (text.size() < kMaxNameBytes) {
+    while (text.size() < kMaxVariableBytes) {
         std::array<char, kPiece> piece{};
         const uint64_t at = address + text.size();
         const size_t bytes = kPiece - at % kPiece;
@@ -148,7 +148,7 @@ std::vector<Variable> VariableReader::read(uint32_t pid, const python_layout& la
                                            uint64_t frame) {
     const python::ReadMemory read_memory = memory_of(pid);
     Process& process = processes_[pid];
-    if (process.names.size() + process.types.size() > kMaxRemembered) process = {};
+    if (process.names.size() + process.types.size() > kMaxRememberedNames) process = {};
 
     const auto [names, is_new] = process.names.try_emplace(code);
     if (is_new) {
@@ -163,7 +163,7 @@ std::vector<Variable> VariableReader::read(uint32_t pid, const python_layout& la
                 read_value<uint64_t>(read_memory, tuple + layout.tuple_items + i * sizeof(uint64_t))
                     .value_or(0);
             const python::RawText text =
-                python::read_text(read_memory, layout, name, kMaxNameBytes);
+                python::read_text(read_memory, layout, name, kMaxVariableBytes);
             names->second.push_back(python::decode_text(text.bytes, text.encoding));
         }
     }

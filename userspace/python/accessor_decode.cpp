@@ -322,19 +322,19 @@ std::optional<StatedAddress> returned_variable(const elf::ElfFile& file,
     return StatedAddress{value.number};
 }
 
-std::optional<FirstArgument> first_call_argument(const elf::ElfFile& file,
+std::optional<CallArgument> first_call_argument(const elf::ElfFile& file,
                                                  const elf::Symbol& function) {
     if (file.machine() != EM_X86_64) return std::nullopt;
-    std::optional<FirstArgument> found;
+    std::optional<CallArgument> found;
     Interpreter(file).run(function, [&](const Value& argument) {
         if (found) return;
         if (argument.kind == Value::kLoadedInt) {
-            found = FirstArgument{.kind = FirstArgument::kLoadedInt, .address = {argument.number}};
+            found = CallArgument{.kind = CallArgument::kLoadedInt, .address = {argument.number}};
         } else if (argument.kind == Value::kAddress || argument.kind == Value::kConstant) {
-            found = FirstArgument{.kind = FirstArgument::kPointer, .address = {argument.number}};
+            found = CallArgument{.kind = CallArgument::kPointer, .address = {argument.number}};
         } else if (argument.kind == Value::kLoaded) {
             found =
-                FirstArgument{.kind = FirstArgument::kPointerIntoSymbol, .offset = argument.offset};
+                CallArgument{.kind = CallArgument::kPointerIntoSymbol, .offset = argument.offset};
         }
     });
     return found;

@@ -48,13 +48,13 @@ struct TlsVariable {
 
 // The first argument of the first call (or tail call) that has one: the address of an int that was
 // loaded, or a pointer.
-struct FirstArgument {
+struct CallArgument {
     enum Kind : uint8_t { kLoadedInt, kPointer, kPointerIntoSymbol } kind = kPointer;
     StatedAddress address;  // of the int; the pointer; 0 for kPointerIntoSymbol
     int64_t offset =
         0;  // kPointerIntoSymbol: from a symbol whose address is in the global offset table
 };
-[[nodiscard]] std::optional<FirstArgument> first_call_argument(const elf::ElfFile& file,
+[[nodiscard]] std::optional<CallArgument> first_call_argument(const elf::ElfFile& file,
                                                                const elf::Symbol& function);
 
 }  // namespace pyebpf::python

@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kMemberBytes = 40;
 constexpr uint64_t kMemberOffset = 16;
 constexpr int kMaxMembers = 40;  // 3.15 has 18
-constexpr size_t kMaxNameBytes = 32;
+constexpr size_t kMaxMemberNameBytes = 32;
 
 // A pointer in initialized data: from its relocation, as a position-independent file does not have
 // it in place. Packed relative relocations (DT_RELR) leave it in place.
@@ -28,7 +28,7 @@ uint64_t read_pointer(const elf::ElfFile& file, StatedAddress slot) {
 }
 
 std::string_view read_name(const elf::ElfFile& file, uint64_t address) {
-    const auto bytes = file.bytes_from({address}, kMaxNameBytes);
+    const auto bytes = file.bytes_from({address}, kMaxMemberNameBytes);
     const auto* text = reinterpret_cast<const char*>(bytes.data());
     const size_t length = bytes.empty() ? 0 : ::strnlen(text, bytes.size());
     return length == bytes.size() ? std::string_view{} : std::string_view{text, length};

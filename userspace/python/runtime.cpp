@@ -123,13 +123,13 @@ std::optional<StatedAddress> decoded_key(const elf::ElfFile& file, const Symbols
     constexpr uint64_t kCurrentInGilstate = 8;
     StatedAddress key;
     switch (argument->kind) {
-        case FirstArgument::kLoadedInt:
+        case CallArgument::kLoadedInt:
             key = argument->address;
             break;
-        case FirstArgument::kPointer:
+        case CallArgument::kPointer:
             key = argument->address + kKeyInStructure;
             break;
-        case FirstArgument::kPointerIntoSymbol:
+        case CallArgument::kPointerIntoSymbol:
             if (argument->offset <= 0 || argument->offset > kMaxRuntimeOffset ||
                 runtime.runtime_state.value == 0)
                 return std::nullopt;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/ascii.h"
 #include "python/debug_offsets.h"
 #include "python/layouts/layout.h"
 
@@ -19,10 +20,6 @@ FoundVersion from_hex(uint32_t hex) {
                         .minor = static_cast<int>(hex >> 16 & 0xff),
                         .micro = static_cast<int>(hex >> 8 & 0xff)},
             .is_prerelease = level < 0xc};
-}
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 // Takes a number of at most three digits from the front.

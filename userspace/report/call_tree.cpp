@@ -24,12 +24,12 @@ using profile::FrameKind;
 using profile::Profile;
 using profile::StackId;
 
-// What a label of a stack or a frame is for the folding.
-enum class Role : uint8_t { kLabel, kApplication, kLibrary, kInterpreter };
-
 }  // namespace
 
 struct CallTree::Builder {
+    // What a label of a stack or a frame is for the folding.
+    enum class Role : uint8_t { kLabel, kApplication, kLibrary, kInterpreter };
+
     explicit Builder(CallTree& result) : tree(result), amounts(*result.amounts_) {
         tree.functions_ = output::index_functions(amounts.profile());
         const Profile& profile = amounts.profile();

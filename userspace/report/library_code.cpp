@@ -3,13 +3,11 @@
 
 #include <string_view>
 
+#include "base/ascii.h"
+
 namespace pyebpf::report {
 
 namespace {
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 // "/usr/lib/python3.13/json/decoder.py", "/usr/lib/python312.zip/runpy.py"
 bool is_in_python_folder(std::string_view path) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace pyebpf::symbolize {
 namespace {
 
@@ -23,9 +25,6 @@ using Size = std::optional<uint64_t>;
 
 uint64_t bounded(uint64_t size) {
     return std::min(size, kMaxSize);
-}
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 bool is_upper(char c) {
     return c >= 'A' && c <= 'Z';

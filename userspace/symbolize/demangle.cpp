@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/ascii.h"
 #include "symbolize/cpp_name_size.h"
 #include "symbolize/rust_demangle.h"
 
@@ -26,10 +27,6 @@ constexpr std::array<std::string_view, 7> kCloneMarks = {
 bool is_clone_mark(std::string_view word, bool has_number) {
     const auto* mark = std::find(kCloneMarks.begin(), kCloneMarks.end(), word);
     return mark != kCloneMarks.end() && (has_number || mark < kCloneMarks.begin() + 2);
-}
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 // Where the clone suffix (".part.0.cold": marks and numbers, a mark first) of a name that is not

@@ -16,11 +16,11 @@ namespace pyebpf::symbolize {
 namespace {
 
 // Of lexical blocks, classes and namespaces; generated code reaches 60.
-constexpr int kMaxDepth = 128;
+constexpr int kMaxTreeDepth = 128;
 // Entries of one unit. The largest units of real programs (merged by link-time optimization) have 2
 // million.
 constexpr uint32_t kMaxEntries = 8'000'000;
-constexpr size_t kMaxRanges = 4'000'000;
+constexpr size_t kMaxScopeRanges = 4'000'000;
 // Entry of an inlined call -> abstract instance -> declaration in a class: two steps.
 constexpr int kMaxOrigins = 8;
 
@@ -62,7 +62,7 @@ class UnitReader {
     };
 
     void walk(Dwarf_Die& parent, Place place) {
-        if (place.depth > kMaxDepth) return;
+        if (place.depth > kMaxTreeDepth) return;
         Dwarf_Die entry;
         if (dwarf_child(&parent, &entry) != 0) return;
         uint64_t last_offset = dwarf_dieoffset(&parent);
@@ -132,7 +132,7 @@ class UnitReader {
         Dwarf_Addr base = 0;
         Dwarf_Addr begin = 0;
         Dwarf_Addr end = 0;
-        while (ranges_.size() < kMaxRanges &&
+        while (ranges_.size() < kMaxScopeRanges &&
                (position = dwarf_ranges(&entry, position, &base, &begin, &end)) > 0) {
             if (begin >= end || !code_.contains(begin)) continue;
             ranges_.push_back({.start = begin,

@@ -14,8 +14,8 @@ namespace pyebpf::symbolize {
 namespace {
 
 // Half of such a file and more is machine code.
-constexpr size_t kMaxFileBytes = size_t{512} << 20;
-constexpr size_t kMaxNameBytes = 4096;
+constexpr size_t kMaxDumpBytes = size_t{512} << 20;
+constexpr size_t kMaxCodeNameBytes = 4096;
 
 constexpr uint32_t kMagic = 0x4a695444;  // "JiTD"
 constexpr uint32_t kVersion = 1;
@@ -77,13 +77,13 @@ std::optional<std::string_view> take_name(std::span<const uint8_t> bytes) {
     if (end == bytes.end() || end == bytes.begin()) return std::nullopt;
     const auto size = static_cast<size_t>(end - bytes.begin());
     return std::string_view(reinterpret_cast<const char*>(bytes.data()),
-                            std::min(size, kMaxNameBytes));
+                            std::min(size, kMaxCodeNameBytes));
 }
 
 }  // namespace
 
 Result<JitDump> JitDump::load(int fd) {
-    auto file = read_regular_file(fd, kMaxFileBytes, "jitdump");
+    auto file = read_regular_file(fd, kMaxDumpBytes, "jitdump");
     if (!file) return tl::unexpected(file.error());
     auto dump = parse({reinterpret_cast<const uint8_t*>(file->text.data()), file->text.size()});
     if (dump) dump->skipped_bytes_ = file->skipped_bytes;

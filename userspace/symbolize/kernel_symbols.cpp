@@ -18,7 +18,7 @@ namespace pyebpf::symbolize {
 namespace {
 
 // A kernel with every module loaded and all symbols has some 400,000 lines of 50 bytes.
-constexpr size_t kMaxFileBytes = size_t{256} << 20;
+constexpr size_t kMaxKallsymsBytes = size_t{256} << 20;
 constexpr size_t kMaxModules = 65535;
 
 // kallsyms does not tell sizes: a name reaches to the next symbol, but not across a hole. The
@@ -72,7 +72,7 @@ Result<KernelSymbols> KernelSymbols::load(const std::string& path) {
         if (count < 0) return fail_errno("read " + path, errno);
         if (count == 0) break;
         filled += static_cast<size_t>(count);
-        if (filled > kMaxFileBytes) return fail(path + ": larger than 256 MiB");
+        if (filled > kMaxKallsymsBytes) return fail(path + ": larger than 256 MiB");
     }
     return parse(std::string_view(text).substr(0, filled));
 }
@@ -90,7 +90,7 @@ KernelSymbols KernelSymbols::parse(std::string_view text) {
         Line line;
         const bool is_good = parse_line(text.substr(0, end), line);
         text.remove_prefix(std::min(end + 1, text.size()));
-        if (!is_good || line.name.size() > UINT16_MAX || result.names_.size() > kMaxFileBytes) {
+        if (!is_good || line.name.size() > UINT16_MAX || result.names_.size() > kMaxKallsymsBytes) {
             ++result.malformed_lines_;
             continue;
         }

@@ -10,8 +10,8 @@
 namespace pyebpf::symbolize {
 namespace {
 
-constexpr size_t kMaxFileBytes = size_t{128} << 20;
-constexpr size_t kMaxNameBytes = 4096;
+constexpr size_t kMaxMapBytes = size_t{128} << 20;
+constexpr size_t kMaxMapNameBytes = 4096;
 
 // Some writers put "0x" before the digits.
 bool take_hex(std::string_view& text, uint64_t& value) {
@@ -26,7 +26,7 @@ bool take_hex(std::string_view& text, uint64_t& value) {
 }  // namespace
 
 Result<PerfMap> PerfMap::load(int fd) {
-    auto file = read_regular_file(fd, kMaxFileBytes, "perf map");
+    auto file = read_regular_file(fd, kMaxMapBytes, "perf map");
     if (!file) return tl::unexpected(file.error());
     PerfMap map = parse(file->text);
     map.skipped_bytes_ = file->skipped_bytes;
@@ -45,7 +45,7 @@ PerfMap PerfMap::parse(std::string_view text) {
         uint64_t start = 0;
         uint64_t size = 0;
         const bool is_good = take_hex(line, start) && take_hex(line, size) && !line.empty();
-        if (!is_good || !map.ranges_.add({start}, size, line.substr(0, kMaxNameBytes))) {
+        if (!is_good || !map.ranges_.add({start}, size, line.substr(0, kMaxMapNameBytes))) {
             ++map.malformed_lines_;
         }
     }

@@ -13,7 +13,7 @@
 namespace pyebpf::symbolize {
 namespace {
 
-constexpr int kMaxDepth = 128;
+constexpr int kMaxNesting = 128;
 constexpr int kMaxSteps = 50'000;
 constexpr size_t kMaxTextBytes = 16 * 1024;
 
@@ -100,7 +100,7 @@ class Decoder {
         Level(const Level&) = delete;
         Level& operator=(const Level&) = delete;
         [[nodiscard]] bool is_allowed() const {
-            return decoder_.depth_ <= kMaxDepth && ++decoder_.steps_ <= kMaxSteps &&
+            return decoder_.depth_ <= kMaxNesting && ++decoder_.steps_ <= kMaxSteps &&
                    decoder_.out_.size() <= kMaxTextBytes;
         }
 

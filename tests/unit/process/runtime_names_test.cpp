@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::string_literals;
 
-const std::string kId(64, 'a');
+const std::string kContainerId(64, 'a');
 
 TEST(DockerConfig, HasNameAndImage) {
     const auto names = parse_docker_config(R"({"Name":"/web","Config":{"Image":"nginx:1.27"}})");
@@ -75,36 +75,36 @@ TEST(OciAnnotations, OfCrioNerdctlAndASandbox) {
 
 TEST(StorageList, HasTheNamesOfPodmanAndCrio) {
     const std::string list =
-        R"([{"id":"other"},{"id":")" + kId +
+        R"([{"id":"other"},{"id":")" + kContainerId +
         R"(","names":["web"],"metadata":"{\"image-name\":\"localhost/x:1\"}"}])";
-    const auto names = parse_storage_list(list, kId);
+    const auto names = parse_storage_list(list, kContainerId);
     ASSERT_TRUE(names);
     EXPECT_EQ(names->name, "web");
     EXPECT_EQ(names->image, "localhost/x:1");
     const std::string of_crio =
-        R"([{"id":")" + kId +
+        R"([{"id":")" + kContainerId +
         R"(","names":["k8s_app_pod_ns_uid_0"],"metadata":"{\"metadata-name\":\"app\"}"}])";
-    EXPECT_EQ(parse_storage_list(of_crio, kId)->name, "app");
+    EXPECT_EQ(parse_storage_list(of_crio, kContainerId)->name, "app");
     EXPECT_FALSE(parse_storage_list(list, "unknown"));
-    EXPECT_FALSE(parse_storage_list("{}", kId));
-    EXPECT_TRUE(parse_storage_list("[1,null,{\"id\":\"" + kId + "\",\"metadata\":\"{\"}]", kId));
+    EXPECT_FALSE(parse_storage_list("{}", kContainerId));
+    EXPECT_TRUE(parse_storage_list("[1,null,{\"id\":\"" + kContainerId + "\",\"metadata\":\"{\"}]", kId));
 }
 
 TEST(KubeletLink, IsPodNamespaceContainer) {
-    const auto names = parse_kubelet_link("shop-1_prod_app-" + kId + ".log", kId);
+    const auto names = parse_kubelet_link("shop-1_prod_app-" + kContainerId + ".log", kId);
     ASSERT_TRUE(names);
     EXPECT_EQ(names->pod, "shop-1");
     EXPECT_EQ(names->pod_namespace, "prod");
     EXPECT_EQ(names->name, "app");
-    EXPECT_FALSE(parse_kubelet_link("shop-1_prod_app-other.log", kId));
-    EXPECT_FALSE(parse_kubelet_link("no-" + kId + ".log", kId));
+    EXPECT_FALSE(parse_kubelet_link("shop-1_prod_app-other.log", kContainerId));
+    EXPECT_FALSE(parse_kubelet_link("no-" + kContainerId + ".log", kId));
 }
 
 TEST(Supervisors, SayWhatTheyWatch) {
     const auto conmon = parse_supervisor(
-        "conmon", "/usr/bin/conmon\0-c\0"s + kId + "\0-u\0x\0-b\0/store/userdata\0-n\0web\0"s);
+        "conmon", "/usr/bin/conmon\0-c\0"s + kContainerId + "\0-u\0x\0-b\0/store/userdata\0-n\0web\0"s);
     ASSERT_TRUE(conmon);
-    EXPECT_EQ(conmon->id, kId);
+    EXPECT_EQ(conmon->id, kContainerId);
     EXPECT_EQ(conmon->name, "web");
     EXPECT_EQ(conmon->bundle, "/store/userdata");
     EXPECT_EQ(parse_supervisor("containerd-shim",
@@ -168,21 +168,21 @@ class Engine {
 
 TEST(Sockets, AnEngineIsAskedOnceAndOnlyRead) {
     Engine engine("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"Name\":\"/web\"}");
-    const auto answer = ask_engine(engine.path(), kId);
+    const auto answer = ask_engine(engine.path(), kContainerId);
     ASSERT_TRUE(answer);
     EXPECT_EQ(*answer, "{\"Name\":\"/web\"}");
-    EXPECT_TRUE(engine.request().starts_with("GET /containers/" + kId + "/json HTTP/1.0\r\n"));
+    EXPECT_TRUE(engine.request().starts_with("GET /containers/" + kContainerId + "/json HTTP/1.0\r\n"));
 }
 
 TEST(Sockets, AnErrorIsNoAnswer) {
     Engine engine("HTTP/1.0 404 Not Found\r\n\r\n{}");
-    EXPECT_FALSE(ask_engine(engine.path(), kId));
+    EXPECT_FALSE(ask_engine(engine.path(), kContainerId));
 }
 
 TEST(Sockets, SilenceIsWaitedOutAndNotForever) {
     const Engine engine("");
-    EXPECT_FALSE(ask_engine(engine.path(), kId));
-    EXPECT_FALSE(ask_engine("/nonexistent", kId));
+    EXPECT_FALSE(ask_engine(engine.path(), kContainerId));
+    EXPECT_FALSE(ask_engine("/nonexistent", kContainerId));
 }
 
 }  // namespace

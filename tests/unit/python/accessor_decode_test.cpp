@@ -239,7 +239,7 @@ TEST(AccessorArgument, LoadedKey) {  // 3.6, and 3.11 where PyThread_tss_get is 
     const elf::Symbol function = f.function(code);
     const auto found = first_call_argument(*f.image.build(), function);
     ASSERT_TRUE(found);
-    EXPECT_EQ(found->kind, FirstArgument::kLoadedInt);
+    EXPECT_EQ(found->kind, CallArgument::kLoadedInt);
     EXPECT_EQ(found->address, StatedAddress{f.slot});
 }
 
@@ -254,7 +254,7 @@ TEST(AccessorArgument, FieldOfAnExportedStructure) {  // 3.7 - 3.14 in libraries
     const elf::Symbol function = f.function(code);
     const auto found = first_call_argument(*f.image.build(), function);
     ASSERT_TRUE(found);
-    EXPECT_EQ(found->kind, FirstArgument::kPointerIntoSymbol);
+    EXPECT_EQ(found->kind, CallArgument::kPointerIntoSymbol);
     EXPECT_EQ(found->offset, 0x608);
 }
 
@@ -264,7 +264,7 @@ TEST(AccessorArgument, AbsoluteAddress) {  // executables with fixed addresses
         f.function(f.code().bytes({0xbf, 0x34, 0x12, 0x40, 0x00, 0xe9}).relative(f.anything));
     const auto found = first_call_argument(*f.image.build(), function);
     ASSERT_TRUE(found);
-    EXPECT_EQ(found->kind, FirstArgument::kPointer);
+    EXPECT_EQ(found->kind, CallArgument::kPointer);
     EXPECT_EQ(found->address, StatedAddress{0x401234});
 }
 

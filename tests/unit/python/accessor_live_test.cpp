@@ -37,13 +37,13 @@ void executable_set(void* value) {
 namespace pyebpf::python {
 namespace {
 
-struct Fixture {
+struct LiveFixture {
     std::string name;
     void* (*get)();
     void (*set)(void*);
 };
 
-const Fixture kFixtures[] = {
+const LiveFixture kFixtures[] = {
 #define FIXTURE(name) {#name, name##_get, name##_set},
     TLS_FIXTURES
 #undef FIXTURE
@@ -57,7 +57,7 @@ struct Loaded {
     uint64_t bias = 0;
 };
 
-Loaded find_loaded(const Fixture& fixture) {
+Loaded find_loaded(const LiveFixture& fixture) {
     if (fixture.name == "executable") {
         Loaded loaded{.path = "/proc/self/exe"};
         // The first object is the executable.
@@ -103,7 +103,7 @@ uint64_t read_variable(const TlsVariable& variable, uint64_t bias) {
 }
 
 TEST(AccessorLive, EveryWayOfAccessLeadsToTheVariable) {
-    for (const Fixture& fixture : kFixtures) {
+    for (const LiveFixture& fixture : kFixtures) {
         const Loaded loaded = find_loaded(fixture);
         const auto file = elf::ElfFile::open(loaded.path);
         ASSERT_TRUE(file) << loaded.path;

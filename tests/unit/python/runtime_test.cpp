@@ -17,7 +17,7 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr std::pair<int, int> kVersions[] = {{2, 7},  {3, 6},  {3, 7},  {3, 8},  {3, 9}, {3, 10},
+constexpr std::pair<int, int> kRuntimeVersions[] = {{2, 7},  {3, 6},  {3, 7},  {3, 8},  {3, 9}, {3, 10},
                                              {3, 11}, {3, 12}, {3, 13}, {3, 14}, {3, 15}};
 
 // The debug-offsets table's position and value of each field that a layout has a number for.
@@ -161,7 +161,7 @@ bool same(const python_layout& one, const python_layout& other) {
 }
 
 TEST(Inspect, EveryVersionAndBuildIsRecognized) {
-    for (const auto& [major, minor] : kVersions) {
+    for (const auto& [major, minor] : kRuntimeVersions) {
         for (const Layout& layout : layouts_of(major, minor)) {
             const Fake fake(layout);
             const Inspection inspection = fake.inspected();
