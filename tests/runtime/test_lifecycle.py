@@ -42,7 +42,7 @@ class ComingAndGoing(RootTestCase):
 
     def test_short_lives(self):
         """Back to back and in parallel: what runs inside main() has its stack, the first samples of each process included."""
-        runs = 20
+        runs = 10
         for interpreter in interpreters():
             with self.subTest(python=interpreter.name):
                 command = interpreter.command("short_lived.py", 0.05)
@@ -108,7 +108,7 @@ class ComingAndGoing(RootTestCase):
         self.assertEqual(wrong.count, 0, wrong.describe(4))
 
     def test_fork_without_exec(self):
-        for run in record_each(interpreters(), "fork_children.py", 2, 2, batch=3):
+        for run in record_each(interpreters(), "fork_children.py", 2, 2, batch=8):
             with self.subTest(python=run.interpreter.name):
                 self.assert_nothing_lost(run.recording)
                 self.assert_enough(run.stacks.having("parent_work"), 20)
@@ -121,7 +121,7 @@ class ComingAndGoing(RootTestCase):
 
     def test_process_pools(self):
         for method, minimum in (("fork", (2, 7)), ("spawn", (3, 6)), ("forkserver", (3, 6))):
-            for run in record_each(interpreters(minimum), "process_pool.py", 1, 2, method, batch=3):
+            for run in record_each(interpreters(minimum), "process_pool.py", 2, 2, method, batch=8):
                 with self.subTest(method=method, python=run.interpreter.name):
                     self.assert_nothing_lost(run.recording)
                     for pid in run.report["pids"]:

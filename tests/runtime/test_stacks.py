@@ -9,7 +9,7 @@ from harness import RootTestCase, interpreters, record, record_each, start
 from stacks import last_part, same_function
 
 SECONDS = 2
-BATCH = 8  # more than where shares are measured: a stack is right or wrong
+BATCH = 16  # more than where shares are measured: a stack is right or wrong
 # Samples that a busy program must at least get: 2 s at 997 Hz, up to BATCH of them on as little as one CPU, most of it lost to
 # start-up and to whatever else runs.
 ENOUGH = 40

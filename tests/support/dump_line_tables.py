@@ -12,13 +12,28 @@ Runs under 2.7 and 3.6 to 3.15. Read by tests/unit/python/line_table_property.cp
 from __future__ import print_function
 
 import dis
+import itertools
+import marshal
 import os
 import struct
 import sys
 import sysconfig
 import warnings
 
+if sys.version_info >= (3,):
+    from importlib.util import MAGIC_NUMBER, cache_from_source
+else:
+    import imp
+
+    MAGIC_NUMBER = imp.get_magic()
+
+    def cache_from_source(path):
+        return path + "c"
+
+
 NOT_KNOWN = -2147483648
+# Before the code object in a .pyc file.
+HEADER_BYTES = 16 if sys.version_info >= (3, 7) else 12 if sys.version_info >= (3,) else 8
 
 
 def line_starts(code):
@@ -43,23 +58,12 @@ def positions(code):
     """Ranges from co_positions, which yields one position per code unit of two bytes."""
     ranges = []
     begin = 0
-    last = None
-    end = 0
-    for position in code.co_positions():
-        if position != last:
-            if end > begin:
-                ranges.append((begin, end) + last)
-            begin = end
-            last = position
-        end += 2
-    if end > begin:
-        ranges.append((begin, end) + last)
-    return [
-        (begin, end, line, end_line, column, end_column)
-        for begin, end, line, end_line, column, end_column in (
-            tuple(NOT_KNOWN if number is None else number for number in one) for one in ranges
-        )
-    ]
+    for position, units in itertools.groupby(code.co_positions()):
+        end = begin + 2 * len(list(units))
+        line, end_line, column, end_column = [NOT_KNOWN if number is None else number for number in position]
+        ranges.append((begin, end, line, end_line, column, end_column))
+        begin = end
+    return ranges
 
 
 def expected_ranges(code):
@@ -95,6 +99,17 @@ def sources(folder):
                 yield os.path.join(root, name)
 
 
+def installed_code(path):
+    """What this very Python compiled when it was installed; None if it did not."""
+    try:
+        with open(cache_from_source(path), "rb") as stream:
+            if stream.read(HEADER_BYTES)[:4] == MAGIC_NUMBER:
+                return marshal.load(stream)
+    except (IOError, ValueError, EOFError, TypeError):
+        pass
+    return None
+
+
 def compile_file(path):
     """None if the file does not compile: the library has bad files on purpose (lib2to3, test/badsyntax_*)."""
     with open(path, "rb") as stream:
@@ -115,7 +130,7 @@ def main():
     out.write(struct.pack("<4sii", b"PYLT", sys.version_info[0], sys.version_info[1]))
     compiled = failed = 0
     for path in sources(folder):
-        code = compile_file(path)
+        code = installed_code(path) or compile_file(path)
         if code is None:
             failed += 1
             continue
