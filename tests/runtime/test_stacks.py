@@ -122,6 +122,7 @@ class Depth(EachInterpreter):
             with self.of(run):
                 stacks = run.stacks.having("leaf")
                 self.assert_enough(stacks, ENOUGH)
+                self.assertGreater(run.recording.statistic("python_truncated"), 0)
                 for stack in stacks:
                     names = stack.names
                     self.assertEqual(names[-1], "leaf")

@@ -112,36 +112,6 @@ class Accounting(RootTestCase):
         self.assert_status(record("-F", 997, "--max-loss", 101, command=["true"]), 2)
 
 
-class Depth(RootTestCase):
-    CYCLE = ["step_0", "step_1", "step_2", "step_3"]
-
-    def expected(self, depth):
-        return ["<module>", "main"] + [self.CYCLE[i % 4] for i in range(depth - 3)] + ["leaf"]
-
-    def test_1024_frames_are_complete(self):
-        for run in rig.record_each(interpreters(), "deep_recursion.py", SECONDS, 1024, batch=4):
-            with self.subTest(python=run.interpreter.name):
-                stacks = run.stacks.having("leaf")
-                self.assertGreater(stacks.count, 50)
-                wrong = stacks.where(lambda stack: stack.names != self.expected(1024))
-                kinds = {(len(stack.names), stack.names[0], stack.names[-1], rig.is_marked(stack)) for stack in wrong}
-                self.assertEqual(wrong.count, 0, "of %d: frames, root, leaf, marked: %s" % (stacks.count, sorted(kinds)))
-
-    def test_beyond_the_limit_the_leaf_side_is_kept_and_the_cut_marked(self):
-        for run in rig.record_each(interpreters(), "deep_recursion.py", SECONDS, 2000, batch=4):
-            with self.subTest(python=run.interpreter.name):
-                stacks = run.stacks.having("leaf")
-                self.assertGreater(stacks.count, 20)
-                truth = self.expected(2000)
-                for stack in stacks:
-                    names = stack.names
-                    self.assertEqual(names, truth[-len(names) :], "the leaf side")
-                    self.assertTrue(len(names) == 2000 or rig.is_marked(stack), "%d frames, no mark" % len(names))
-                    self.assertGreaterEqual(len(names), 700)
-                counted = run.recording.statistic("python_truncated")
-                self.assertGreater(counted, 0)
-
-
 def main():
     result = unittest.main(exit=False, verbosity=2).result
     if not result.wasSuccessful() or (result.skipped and IN_CI):
