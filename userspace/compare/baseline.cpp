@@ -331,7 +331,8 @@ Result<void> BaselineFolder::save(const BaselineEntry& entry) {
         if (auto copied = copy_file(entry.runs[i].path, content / run_name(i)); !copied)
             return copied;
     }
-    if (auto written = write_document(content / kEntry, entry_json(entry)); !written) return written;
+    if (auto written = write_document(content / kEntry, entry_json(entry)); !written)
+        return written;
 
     const fs::path to = fs::path(path_) / *place;
     auto placed = make_folders(path_, place->parent_path());
@@ -381,7 +382,8 @@ Result<void> BaselineFolder::write_index() const {
                            {"runs", entry.runs.size()},
                            {"folder", place ? place->string() : ""}});
     }
-    return write_document(fs::path(path_) / kIndex, {{"version", kBaselineVersion}, {"entries", entries}});
+    return write_document(fs::path(path_) / kIndex,
+                          {{"version", kBaselineVersion}, {"entries", entries}});
 }
 
 std::vector<BaselineKey> superfluous(const std::vector<BaselineEntry>& entries, size_t keep,

@@ -162,7 +162,8 @@ Result<std::vector<Calibration>> read_calibrations(const std::string& path) {
     if (size > kMostFileBytes) return refuse("is too large for a file of calibrations");
     std::ifstream stream(path);
     const auto document = nlohmann::json::parse(stream, nullptr, false);
-    if (!document.is_object() || document.value("version", nlohmann::json()) != kCalibrationsVersion ||
+    if (!document.is_object() ||
+        document.value("version", nlohmann::json()) != kCalibrationsVersion ||
         !document.contains("calibrations") || !document["calibrations"].is_array())
         return refuse("is no file of calibrations");
     std::vector<Calibration> result;

@@ -16,7 +16,7 @@ namespace pyebpf::pipeline {
 namespace {
 
 constexpr size_t kMaxRememberedMethods = 1 << 16;  // names
-constexpr uint32_t kOptimized = 1;          // CO_OPTIMIZED: a function (Include/code.h)
+constexpr uint32_t kOptimized = 1;                 // CO_OPTIMIZED: a function (Include/code.h)
 
 // Code whose file is no path was made by exec() or eval() mostly, and another may be at its address
 // by now that differs in nothing but its class.

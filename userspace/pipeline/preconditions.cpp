@@ -71,9 +71,9 @@ Result<void> check_kernel(std::string_view what) {
 }
 
 Result<void> check_preconditions(const RecordingNeeds& needs) {
-    for (const auto& check :
-         {check_frequency(needs.frequency_hz), check_pids(needs.pids), check_privileges("recording"),
-          check_kernel("recording"), check_hazard(needs.accept_kernel_hazard)}) {
+    for (const auto& check : {check_frequency(needs.frequency_hz), check_pids(needs.pids),
+                              check_privileges("recording"), check_kernel("recording"),
+                              check_hazard(needs.accept_kernel_hazard)}) {
         if (!check) return tl::unexpected(check.error());
     }
     return {};

@@ -16,8 +16,8 @@ namespace pyebpf::pipeline {
 namespace {
 
 constexpr size_t kMaxVariableBytes = 128;
-constexpr size_t kMaxValueBytes = 80;    // of str and bytes, as they are in memory
-constexpr size_t kMaxDigits = 4;         // of 30 bits: larger ints are described
+constexpr size_t kMaxValueBytes = 80;         // of str and bytes, as they are in memory
+constexpr size_t kMaxDigits = 4;              // of 30 bits: larger ints are described
 constexpr size_t kMaxRememberedNames = 4096;  // names of code objects and types of a process
 
 template <class T>

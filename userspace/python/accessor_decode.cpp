@@ -323,7 +323,7 @@ std::optional<StatedAddress> returned_variable(const elf::ElfFile& file,
 }
 
 std::optional<CallArgument> first_call_argument(const elf::ElfFile& file,
-                                                 const elf::Symbol& function) {
+                                                const elf::Symbol& function) {
     if (file.machine() != EM_X86_64) return std::nullopt;
     std::optional<CallArgument> found;
     Interpreter(file).run(function, [&](const Value& argument) {

@@ -55,6 +55,6 @@ struct CallArgument {
         0;  // kPointerIntoSymbol: from a symbol whose address is in the global offset table
 };
 [[nodiscard]] std::optional<CallArgument> first_call_argument(const elf::ElfFile& file,
-                                                               const elf::Symbol& function);
+                                                              const elf::Symbol& function);
 
 }  // namespace pyebpf::python

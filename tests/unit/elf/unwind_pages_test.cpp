@@ -79,7 +79,8 @@ TEST(UnwindPages, ThePageAfterBeginsWithTheLastRowOfThePageBefore) {
 
 TEST(UnwindPages, APageThatBeginsWithAnotherRuleHasARowForIt) {
     UnwindPages pages({kFirstPc}, {kFirstPc + 0x200});
-    std::map<uint64_t, int32_t> set = {{kFirstPc + 0x12, 8}, {kFirstPc + 0x100, 16}, {kFirstPc + 0x180, 8}};
+    std::map<uint64_t, int32_t> set = {
+        {kFirstPc + 0x12, 8}, {kFirstPc + 0x100, 16}, {kFirstPc + 0x180, 8}};
     set_all(pages, set);
     const auto tables = std::move(pages).pack(UNWIND_SLAB_WORDS);
     EXPECT_EQ(tables[0].rows.size(), 4U);

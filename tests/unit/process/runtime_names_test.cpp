@@ -87,7 +87,8 @@ TEST(StorageList, HasTheNamesOfPodmanAndCrio) {
     EXPECT_EQ(parse_storage_list(of_crio, kContainerId)->name, "app");
     EXPECT_FALSE(parse_storage_list(list, "unknown"));
     EXPECT_FALSE(parse_storage_list("{}", kContainerId));
-    EXPECT_TRUE(parse_storage_list("[1,null,{\"id\":\"" + kContainerId + "\",\"metadata\":\"{\"}]", kId));
+    EXPECT_TRUE(
+        parse_storage_list("[1,null,{\"id\":\"" + kContainerId + "\",\"metadata\":\"{\"}]", kId));
 }
 
 TEST(KubeletLink, IsPodNamespaceContainer) {
@@ -101,8 +102,8 @@ TEST(KubeletLink, IsPodNamespaceContainer) {
 }
 
 TEST(Supervisors, SayWhatTheyWatch) {
-    const auto conmon = parse_supervisor(
-        "conmon", "/usr/bin/conmon\0-c\0"s + kContainerId + "\0-u\0x\0-b\0/store/userdata\0-n\0web\0"s);
+    const auto conmon = parse_supervisor("conmon", "/usr/bin/conmon\0-c\0"s + kContainerId +
+                                                       "\0-u\0x\0-b\0/store/userdata\0-n\0web\0"s);
     ASSERT_TRUE(conmon);
     EXPECT_EQ(conmon->id, kContainerId);
     EXPECT_EQ(conmon->name, "web");
@@ -171,7 +172,8 @@ TEST(Sockets, AnEngineIsAskedOnceAndOnlyRead) {
     const auto answer = ask_engine(engine.path(), kContainerId);
     ASSERT_TRUE(answer);
     EXPECT_EQ(*answer, "{\"Name\":\"/web\"}");
-    EXPECT_TRUE(engine.request().starts_with("GET /containers/" + kContainerId + "/json HTTP/1.0\r\n"));
+    EXPECT_TRUE(
+        engine.request().starts_with("GET /containers/" + kContainerId + "/json HTTP/1.0\r\n"));
 }
 
 TEST(Sockets, AnErrorIsNoAnswer) {

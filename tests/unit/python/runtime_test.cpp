@@ -17,8 +17,8 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr std::pair<int, int> kRuntimeVersions[] = {{2, 7},  {3, 6},  {3, 7},  {3, 8},  {3, 9}, {3, 10},
-                                             {3, 11}, {3, 12}, {3, 13}, {3, 14}, {3, 15}};
+constexpr std::pair<int, int> kRuntimeVersions[] = {
+    {2, 7}, {3, 6}, {3, 7}, {3, 8}, {3, 9}, {3, 10}, {3, 11}, {3, 12}, {3, 13}, {3, 14}, {3, 15}};
 
 // The debug-offsets table's position and value of each field that a layout has a number for.
 std::vector<std::pair<uint16_t, uint64_t>> table_fields(const Layout& layout) {
