@@ -294,11 +294,16 @@ static __always_inline int find_cfa(struct native_walk *walk, struct native_fram
         case CFA_PLT:
             walk->cfa = sp + 8 + ((walk->ip & 15) >= (__u64)offset ? 8 : 0);
             return 1;
+        case CFA_DEREF_INDEXED:
+            if (!walk->at_leaf)
+                return native_end(walk, NATIVE_UNSUPPORTED_RULE);
+            sp += 8 * walk->registers.all[9];
+            /* fallthrough */
         case CFA_DEREF_RSP:
         case CFA_DEREF_RBP:
             if (stack_u64(
                     walk,
-                    (walk->rule.cfa_kind == CFA_DEREF_RSP ? sp : bp) + (__s16)(offset & 0xffff),
+                    (walk->rule.cfa_kind == CFA_DEREF_RBP ? bp : sp) + (__s16)(offset & 0xffff),
                     &walk->cfa))
                 return native_end(walk, NATIVE_FAULT_STACK);
             walk->cfa += offset >> 16;

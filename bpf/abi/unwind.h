@@ -42,6 +42,8 @@ enum cfa_kind {
     CFA_SIGNAL = 6,      /* signal frame: registers are in the ucontext (x86-64 rt_sigframe) */
     CFA_END = 7,         /* return address undefined: the entry of the thread */
     CFA_UNSUPPORTED = 8, /* an expression without a kind of its own */
+    CFA_DEREF_INDEXED = 9, /* cfa = *(rsp + 8 * r9 + low half of offset) + high half; at the leaf
+                              only: OpenSSL's Montgomery multiplication */
     CFA_REGISTER = 16,   /* + DWARF number 0-15: cfa = that register + offset; at the leaf only */
 };
 

@@ -195,6 +195,21 @@ TEST_F(NativeWalk, ReadsACfaFromTheStack) {
     EXPECT_EQ(cfa(0), kStack + 0x300);
 }
 
+TEST_F(NativeWalk, ReadsACfaBehindAnArrayOnTheStackInTheLeafOnly) {
+    set_rule(1, dereferenced(CFA_DEREF_INDEXED, 8, 8));
+    set_rule(2, from_rsp(8));
+    start(inside(1), kStack + 0x100);
+    thread_.registers.all[9] = 32;
+    put(kStack + 0x208, kStack + 0x2f8);
+    put(kStack + 0x2f8, inside(0));
+    EXPECT_EQ(walk().outcome, NATIVE_COMPLETE);
+    EXPECT_EQ(cfa(0), kStack + 0x300);
+
+    start(inside(2), kStack + 0x100);
+    put(kStack + 0x100, inside(1));
+    EXPECT_EQ(walk().outcome, NATIVE_UNSUPPORTED_RULE);
+}
+
 TEST_F(NativeWalk, KnowsHowMuchALazyPltEntryPushed) {
     set_rule(1, {.cfa_offset = 11, .cfa_kind = CFA_PLT});
     put(kStack + 0x100, inside(0));

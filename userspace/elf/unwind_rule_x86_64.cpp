@@ -14,14 +14,17 @@ namespace {
 
 constexpr uint64_t kRbp = 6;
 constexpr uint64_t kRsp = 7;
+constexpr uint64_t kR9 = 9;
 constexpr uint64_t kReturnAddress = 16;
 constexpr uint64_t kLastGeneralRegister = 15;
 
 // What all expressions of compilers and libraries come to, but for a few in hand-written assembly:
-// register + before, then perhaps the word at that address + after.
+// register + before, then perhaps the word at that address + after. OpenSSL's Montgomery
+// multiplication adds an index, 8 * r9, to the first sum.
 struct AddressForm {
     uint64_t base = 0;
     int64_t before = 0;
+    bool is_indexed = false;
     bool is_dereferenced = false;
     int64_t after = 0;
 
@@ -39,6 +42,7 @@ enum Operation : uint8_t {
     kConst4s = 0x0d,
     kAnd = 0x1a,
     kMinus = 0x1c,
+    kMul = 0x1e,
     kPlus = 0x22,
     kPlusUconst = 0x23,
     kShl = 0x24,
@@ -85,6 +89,11 @@ std::optional<AddressForm> parse_address(std::span<const uint8_t> expression) {
         int64_t& sum = form.is_dereferenced ? form.after : form.before;
         if (operation == kDeref && !form.is_dereferenced) {
             form.is_dereferenced = true;
+        } else if (operation == kBreg0 + kR9 && !form.is_dereferenced && !form.is_indexed) {
+            constexpr std::array<uint8_t, 4> kTimesEight = {0, kLit0 + 8, kMul, kPlus};
+            for (const uint8_t expected : kTimesEight)
+                if (cursor.fixed<uint8_t>() != expected) return std::nullopt;
+            form.is_indexed = true;
         } else if (operation == kPlusUconst) {
             sum = wrapping_add(sum, static_cast<int64_t>(cursor.unsigned_leb128()));
         } else {
@@ -152,15 +161,17 @@ bool set_cfa(unwind_rule& rule, const FrameRow& row) {
     }
     if (form.base > kLastGeneralRegister) return false;
     if (form.is_dereferenced) {
-        if (form.base != kRsp && form.base != kRbp) return false;
+        if (form.base != kRsp && (form.base != kRbp || form.is_indexed)) return false;
         if (!fits<int16_t>(form.before) || !fits<int16_t>(form.after)) return false;
-        rule.cfa_kind = form.base == kRsp ? CFA_DEREF_RSP : CFA_DEREF_RBP;
+        rule.cfa_kind = form.is_indexed      ? CFA_DEREF_INDEXED
+                        : form.base == kRsp ? CFA_DEREF_RSP
+                                            : CFA_DEREF_RBP;
         const auto low = static_cast<uint32_t>(form.before) & 0xffffU;
         const auto high = static_cast<uint32_t>(form.after) << 16;
         rule.cfa_offset = static_cast<int32_t>(high | low);
         return true;
     }
-    if (!fits<int32_t>(form.before)) return false;
+    if (form.is_indexed || !fits<int32_t>(form.before)) return false;
     rule.cfa_offset = static_cast<int32_t>(form.before);
     switch (form.base) {
         case kRsp:
@@ -192,7 +203,7 @@ bool set_rbp(unwind_rule& rule, const RegisterRule& saved) {
             return true;
         case RegisterRule::Kind::kAtExpression: {
             const auto place = parse_address(saved.expression);
-            if (!place || place->base != kRbp || place->is_dereferenced) return false;
+            if (!place || place->base != kRbp || place->is_dereferenced || place->is_indexed) return false;
             if (!fits<int16_t>(place->before)) return false;
             rule.rbp_kind = RBP_AT_RBP;
             rule.rbp_offset = static_cast<int16_t>(place->before);

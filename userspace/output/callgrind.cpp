@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "output/call_graph.h"
 #include "output/names.h"
+#include "output/numbering.h"
 #include "output/rooted_stacks.h"
 #include "output/units.h"
 
@@ -64,13 +63,14 @@ std::string event_name(const Unit& unit) {
 class Names {
   public:
     std::string numbered(const std::string& name) {
-        const auto [entry, is_new] = ids_.try_emplace(name, ids_.size() + 1);
-        return is_new ? fmt::format("({}) {}", entry->second, name)
-                      : fmt::format("({})", entry->second);
+        const uint32_t known = names_.size();
+        const uint32_t number = names_.number(name);
+        return number < known ? fmt::format("({})", number + 1)
+                              : fmt::format("({}) {}", number + 1, name);
     }
 
   private:
-    std::map<std::string, size_t> ids_;
+    Numbering<std::string> names_;
 };
 
 class Callgrind {
@@ -79,13 +79,10 @@ class Callgrind {
         : profile_(profile), sink_(sink), units_(profile), stacks_(profile, options, units_) {
         costs_ = cost_of_stacks(profile, units_, stacks_);
         for (uint32_t i = 0; i < stacks_.frame_count(); i++) {
-            const auto [entry, is_new] = ids_.try_emplace(function_at(profile, stacks_, FrameId{i}),
-                                                          static_cast<uint32_t>(functions_.size()));
-            if (is_new) {
-                functions_.push_back(&entry->first);
+            const uint32_t function = functions_.number(function_at(profile, stacks_, FrameId{i}));
+            if (function == first_lines_.size())
                 first_lines_.push_back(stacks_.frame(FrameId{i}).first_line);
-            }
-            function_of_frame_.push_back(entry->second);
+            function_of_frame_.push_back(function);
         }
     }
 
@@ -93,8 +90,8 @@ class Callgrind {
         write_header();
         std::vector<uint64_t> sums;
         for (size_t unit = 0; unit < units_.list().size() && !sink_.failed(); unit++) {
-            const CallGraph graph = make_call_graph(stacks_, costs_[unit], function_of_frame_,
-                                                    static_cast<uint32_t>(functions_.size()));
+            const CallGraph graph =
+                make_call_graph(stacks_, costs_[unit], function_of_frame_, functions_.size());
             write_functions(graph, unit);
             sums.push_back(graph.sum.weight);
         }
@@ -117,7 +114,7 @@ class Callgrind {
         auto call = graph.calls.begin();
         for (uint32_t id = 0; id < functions_.size(); id++) {
             if (graph.total[id].samples == 0) continue;
-            const CallgrindFunction& function = *functions_[id];
+            const CallgrindFunction& function = functions_[id];
             sink_.write(fmt::format("ob={}\nfl={}\nfn={}\n", objects_.numbered(function.object),
                                     files_.numbered(function.file), name_of(id)));
             for (; self != graph.self.end() && self->first.first == id; ++self)
@@ -139,7 +136,7 @@ class Callgrind {
     void write_call(const std::pair<const CallGraph::Call, CallGraph::CallCost>& entry,
                     size_t unit) {
         const auto& [call, cost] = entry;
-        const CallgrindFunction& callee = *functions_[call.callee];
+        const CallgrindFunction& callee = functions_[call.callee];
         // How often it was called is not known.
         sink_.write(fmt::format("cob={}\ncfi={}\ncfn={}\ncalls=1 {}\n",
                                 objects_.numbered(callee.object), files_.numbered(callee.file),
@@ -152,7 +149,7 @@ class Callgrind {
         if (id >= is_named_.size()) is_named_.resize(functions_.size());
         const bool is_new = !is_named_[id];
         is_named_[id] = true;
-        return is_new ? fmt::format("({}) {}", id + 1, functions_[id]->name)
+        return is_new ? fmt::format("({}) {}", id + 1, functions_[id].name)
                       : fmt::format("({})", id + 1);
     }
 
@@ -168,8 +165,7 @@ class Callgrind {
     const Units units_;
     RootedStacks stacks_;
     std::vector<std::vector<Cost>> costs_;  // by unit and stack
-    std::map<CallgrindFunction, uint32_t> ids_;
-    std::vector<const CallgrindFunction*> functions_;
+    Numbering<CallgrindFunction> functions_;
     std::vector<uint32_t> first_lines_;  // by function
     std::vector<uint32_t> function_of_frame_;
     Names objects_;

@@ -14,6 +14,7 @@
 
 #include "output/call_graph.h"
 #include "output/names.h"
+#include "output/numbering.h"
 #include "output/rooted_stacks.h"
 #include "output/units.h"
 
@@ -99,15 +100,13 @@ class Pstats {
         : sink_(sink), marshal_(sink), units_(profile), stacks_(profile, options, units_) {
         costs_ = cost_of_stacks(profile, units_, stacks_);
         for (uint32_t i = 0; i < stacks_.frame_count(); i++) {
-            const auto [entry, is_new] =
-                ids_.try_emplace(function_of(profile, stacks_, FrameId{i}), functions_.size());
-            if (is_new) functions_.push_back(&entry->first);
-            function_of_frame_.push_back(entry->second);
+            function_of_frame_.push_back(
+                functions_.number(function_of(profile, stacks_, FrameId{i})));
         }
     }
 
     void write() {
-        const auto count = static_cast<uint32_t>(functions_.size());
+        const uint32_t count = functions_.size();
         const CallGraph graph = make_call_graph(stacks_, costs_[0], function_of_frame_, count);
         std::vector<uint64_t> self(count);
         for (const auto& [place, cost] : graph.self) self[place.first] += cost.weight;
@@ -123,14 +122,14 @@ class Pstats {
         auto caller = callers.begin();
         for (uint32_t id = 0; id < count && !sink_.failed(); id++) {
             if (graph.total[id].samples == 0) continue;
-            write_key(*functions_[id]);
+            write_key(functions_[id]);
             marshal_.begin_tuple(5);
             write_cost(graph.total[id].samples, self[id], graph.total[id].weight);
             marshal_.begin_dict();
             while (caller != callers.end() && caller->first.first < id) ++caller;
             for (; caller != callers.end() && caller->first.first == id; ++caller) {
                 const auto& [total, own] = caller->second;
-                write_key(*functions_[caller->first.second]);
+                write_key(functions_[caller->first.second]);
                 marshal_.begin_tuple(4);
                 write_cost(total.samples, own.weight, total.weight);
             }
@@ -184,8 +183,7 @@ class Pstats {
     const Units units_;
     RootedStacks stacks_;
     std::vector<std::vector<Cost>> costs_;  // by unit and stack
-    std::map<StatsKey, uint32_t> ids_;
-    std::vector<const StatsKey*> functions_;
+    Numbering<StatsKey> functions_;
     std::vector<uint32_t> function_of_frame_;
 };
 

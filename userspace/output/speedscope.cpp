@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "output/json_stream.h"
 #include "output/lanes.h"
 #include "output/names.h"
+#include "output/numbering.h"
 #include "output/rooted_stacks.h"
 #include "output/units.h"
 
@@ -60,7 +60,8 @@ class Speedscope {
         json_.end_array();
         json_.key("shared");
         json_.begin_object();
-        json_.column("frames", frames_, [&](const FrameKey& frame) { write_frame(frame); });
+        json_.column("frames", frames_.values(),
+                     [&](const FrameKey* frame) { write_frame(*frame); });
         json_.end_object();
         json_.end_object();
         json_.line_end();
@@ -120,11 +121,7 @@ class Speedscope {
             number_of_frame_.resize(stacks_.frame_count(), kNoNumber);
         uint32_t& number = number_of_frame_[id.value];
         if (number != kNoNumber) return number;
-        const FrameKey key = frame_key(id);
-        const auto [entry, is_new] =
-            numbers_.try_emplace(key, static_cast<uint32_t>(frames_.size()));
-        if (is_new) frames_.push_back(key);
-        return number = entry->second;
+        return number = frames_.number(frame_key(id));
     }
 
     [[nodiscard]] FrameKey frame_key(FrameId id) const {
@@ -155,8 +152,7 @@ class Speedscope {
     JsonStream json_;
     const Units units_;
     RootedStacks stacks_;
-    std::map<FrameKey, uint32_t> numbers_;
-    std::vector<FrameKey> frames_;
+    Numbering<FrameKey> frames_;
     std::vector<uint32_t> number_of_frame_;
     std::vector<uint32_t> path_;
 };

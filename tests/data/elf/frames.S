@@ -102,9 +102,16 @@
     nop
     end_function
 
-    /* cfa = *(rsp + 8 + 8 * r9) + 8: three rows in OpenSSL. */
-    function two_registers
+    /* cfa = *(rsp + 8 + 8 * r9) + 8: OpenSSL's Montgomery multiplication. */
+    function indexed
     .cfi_escape 0x0f, 10, 0x77, 8, 0x79, 0, 0x38, 0x1e, 0x22, 0x06, 0x23, 8
+    label indexed_body
+    nop
+    end_function
+
+    /* The same with r10, which nobody does. */
+    function two_registers
+    .cfi_escape 0x0f, 10, 0x77, 8, 0x7a, 0, 0x38, 0x1e, 0x22, 0x06, 0x23, 8
     label two_registers_body
     nop
     end_function

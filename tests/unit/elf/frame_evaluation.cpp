@@ -144,6 +144,9 @@ Caller step_by_rule(const unwind_rule& rule, const Registers& registers) {
         case CFA_DEREF_RSP:
             cfa = memory_at(rsp + low) + high;
             break;
+        case CFA_DEREF_INDEXED:
+            cfa = memory_at(rsp + 8 * registers[9] + low) + high;
+            break;
         case CFA_DEREF_RBP:
             cfa = memory_at(rbp + low) + high;
             break;

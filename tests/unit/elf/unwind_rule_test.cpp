@@ -40,6 +40,7 @@ const Expectation kExpectations[] = {
     {"deref_rsp_body", {deref(160, 8), 0, CFA_DEREF_RSP, RBP_SAME}},
     {"deref_rbp_body", {deref(-40, 0), 0, CFA_DEREF_RBP, RBP_AT_RBP}},
     {"deref_minus_body", {deref(8, -16), 0, CFA_DEREF_RSP, RBP_SAME}},
+    {"indexed_body", {deref(8, 8), 0, CFA_DEREF_INDEXED, RBP_SAME}},
     {"plt_body", {11, 0, CFA_PLT, RBP_SAME}},
     {"plt_ibt_body", {9, 0, CFA_PLT, RBP_SAME}},
     {"signal_return_body", {0, 0, CFA_SIGNAL, RBP_SAME}},
