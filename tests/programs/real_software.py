@@ -10,6 +10,8 @@ import zlib
 
 import greenlet
 import numpy
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from lxml import etree
 
@@ -21,6 +23,7 @@ DOCUMENT = "<r>%s</r>" % "".join("<a b='%d'>text %d</a>" % (i, i) for i in range
 TREE = etree.fromstring(DOCUMENT)
 DATABASE = sqlite3.connect(":memory:")
 CIPHER = Cipher(algorithms.AES(bytes(32)), modes.CBC(bytes(16)))
+KEY = rsa.generate_private_key(65537, 1600)  # of a size that OpenSSL has no faster multiplication for
 
 
 def work(value):
@@ -55,6 +58,10 @@ def by_hash():
 
 def by_cryptography():
     CIPHER.encryptor().update(DATA[: len(DATA) // 16 * 16])
+
+
+def by_signature():
+    KEY.sign(b"message", padding.PKCS1v15(), hashes.SHA256())
 
 
 def by_parser():

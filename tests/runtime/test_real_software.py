@@ -27,6 +27,7 @@ WAYS = {
     "by_zlib": [r"libz\.so\S* deflate"],
     "by_hash": [r"_hashlib|python3", r"libcrypto"],
     "by_cryptography": [r"^update$", r"_openssl|_rust", r"libcrypto\S* EVP_"],
+    "by_signature": [r"_openssl|_rust", r"libcrypto"],
     "by_parser": [r"etree", r"libxml2\S* xmlParse"],
     "by_xpath": [r"etree", r"libxml2\S* xmlXPath", r"etree", r"^xpath_callback$", r"^work$"],
     "by_sqlite": [r"_sqlite3", r"libsqlite3\S* sqlite3_step"],
