@@ -33,18 +33,18 @@
 #define UNWIND_COUNT_BITS 8 /* of the number of rows */
 
 enum cfa_kind {
-    CFA_NONE = 0,        /* no unwind information */
-    CFA_RSP = 1,         /* cfa = rsp + offset */
-    CFA_RBP = 2,         /* cfa = rbp + offset */
-    CFA_DEREF_RSP = 3,   /* cfa = *(rsp + low half of offset) + high half, both signed 16 bit */
-    CFA_DEREF_RBP = 4,   /* cfa = *(rbp + low half of offset) + high half */
-    CFA_PLT = 5,         /* cfa = rsp + 8 + ((rip & 15) >= offset ? 8 : 0): lazy PLT entries */
-    CFA_SIGNAL = 6,      /* signal frame: registers are in the ucontext (x86-64 rt_sigframe) */
-    CFA_END = 7,         /* return address undefined: the entry of the thread */
-    CFA_UNSUPPORTED = 8, /* an expression without a kind of its own */
+    CFA_NONE = 0,          /* no unwind information */
+    CFA_RSP = 1,           /* cfa = rsp + offset */
+    CFA_RBP = 2,           /* cfa = rbp + offset */
+    CFA_DEREF_RSP = 3,     /* cfa = *(rsp + low half of offset) + high half, both signed 16 bit */
+    CFA_DEREF_RBP = 4,     /* cfa = *(rbp + low half of offset) + high half */
+    CFA_PLT = 5,           /* cfa = rsp + 8 + ((rip & 15) >= offset ? 8 : 0): lazy PLT entries */
+    CFA_SIGNAL = 6,        /* signal frame: registers are in the ucontext (x86-64 rt_sigframe) */
+    CFA_END = 7,           /* return address undefined: the entry of the thread */
+    CFA_UNSUPPORTED = 8,   /* an expression without a kind of its own */
     CFA_DEREF_INDEXED = 9, /* cfa = *(rsp + 8 * r9 + low half of offset) + high half; at the leaf
                               only: OpenSSL's Montgomery multiplication */
-    CFA_REGISTER = 16,   /* + DWARF number 0-15: cfa = that register + offset; at the leaf only */
+    CFA_REGISTER = 16,     /* + DWARF number 0-15: cfa = that register + offset; at the leaf only */
 };
 
 enum rbp_kind {

@@ -163,7 +163,7 @@ bool set_cfa(unwind_rule& rule, const FrameRow& row) {
     if (form.is_dereferenced) {
         if (form.base != kRsp && (form.base != kRbp || form.is_indexed)) return false;
         if (!fits<int16_t>(form.before) || !fits<int16_t>(form.after)) return false;
-        rule.cfa_kind = form.is_indexed      ? CFA_DEREF_INDEXED
+        rule.cfa_kind = form.is_indexed     ? CFA_DEREF_INDEXED
                         : form.base == kRsp ? CFA_DEREF_RSP
                                             : CFA_DEREF_RBP;
         const auto low = static_cast<uint32_t>(form.before) & 0xffffU;
@@ -203,7 +203,8 @@ bool set_rbp(unwind_rule& rule, const RegisterRule& saved) {
             return true;
         case RegisterRule::Kind::kAtExpression: {
             const auto place = parse_address(saved.expression);
-            if (!place || place->base != kRbp || place->is_dereferenced || place->is_indexed) return false;
+            if (!place || place->base != kRbp || place->is_dereferenced || place->is_indexed)
+                return false;
             if (!fits<int16_t>(place->before)) return false;
             rule.rbp_kind = RBP_AT_RBP;
             rule.rbp_offset = static_cast<int16_t>(place->before);
