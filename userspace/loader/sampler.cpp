@@ -132,12 +132,6 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
     if (const int error = pyebpf_bpf__load(kernel.skeleton); error != 0)
         return tl::unexpected(load_error(-error));
 
-    if (options.programs.ticks) {
-        kernel.absent_code = std::async(std::launch::async, [skeleton = kernel.skeleton] {
-            sys::block_signals_in_this_thread();
-            return AbsentCode::load(*skeleton->obj, *skeleton->maps.after_tick);
-        });
-    }
     kernel.ring = ring_buffer__new(bpf_map__fd(kernel.skeleton->maps.ring), Kernel::on_record,
                                    &kernel, nullptr);
     if (kernel.ring == nullptr) return fail_errno("map the ring buffer", errno);
@@ -211,6 +205,14 @@ Result<void> Sampler::attach_sampling_event(UniqueFd event) {
     kernel_->sampling_links.push_back(link);
     (void)event.release();  // the link closes it
     return {};
+}
+
+void Sampler::load_absent_code() {
+    if (!bpf_program__autoload(kernel_->skeleton->progs.on_tick)) return;
+    kernel_->absent_code = std::async(std::launch::async, [skeleton = kernel_->skeleton] {
+        sys::block_signals_in_this_thread();
+        return AbsentCode::load(*skeleton->obj, *skeleton->maps.after_tick);
+    });
 }
 
 void Sampler::finish_loading() const {

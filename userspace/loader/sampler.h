@@ -62,8 +62,10 @@ class Sampler final : public WalkerTables {
 
     [[nodiscard]] const sampler_config& settings() const { return settings_; }
 
-    // load() returns when samples can be taken; what only makes them more complete may not be there
-    // yet. Waits for that.
+    // Begins to load, in a thread, what only makes samples more complete (loader/absent_code.h); it
+    // takes as long as reading the kernel's type information.
+    void load_absent_code();
+    // Waits for that.
     void finish_loading() const;
 
     // Fork, exec and exit keep the table of processes true. Attach before the first process is

@@ -267,9 +267,11 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const RecorderOptions& requeste
 Result<void> Recorder::start() {
     Parts& parts = *parts_;
     parts.tracker->start();
-    if (parts.child)
+    if (parts.child) {
+        parts.sampler->load_absent_code();  // the program waits for it
         parts.publisher->watch(static_cast<uint32_t>(parts.child->pid()),
                                parts.options.follow_children);
+    }
     for (const uint32_t pid : with_descendants(parts.options.pids, parts.options.follow_children)) {
         parts.publisher->watch(pid, parts.options.follow_children);
     }
@@ -280,6 +282,7 @@ Result<void> Recorder::start() {
         parts.event_fds.push_back(fd);
     }
     parts.events.clear();
+    if (!parts.child) parts.sampler->load_absent_code();  // now that nothing waits
     parts.reader = std::make_unique<RingReader>(
         *parts.sampler,
         [&parts](RingReader::Record record) { parts.resolver->look_at_definition(record); });
