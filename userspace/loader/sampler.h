@@ -65,7 +65,7 @@ class Sampler final : public WalkerTables {
     // Begins to load, in a thread, what only makes samples more complete (loader/absent_code.h); it
     // takes as long as reading the kernel's type information.
     void load_absent_code();
-    // Waits for that.
+    // Waits for that, if it was begun.
     void finish_loading() const;
 
     // Fork, exec and exit keep the table of processes true. Attach before the first process is
