@@ -87,18 +87,18 @@ TEST(StorageList, HasTheNamesOfPodmanAndCrio) {
     EXPECT_EQ(parse_storage_list(of_crio, kContainerId)->name, "app");
     EXPECT_FALSE(parse_storage_list(list, "unknown"));
     EXPECT_FALSE(parse_storage_list("{}", kContainerId));
-    EXPECT_TRUE(
-        parse_storage_list("[1,null,{\"id\":\"" + kContainerId + "\",\"metadata\":\"{\"}]", kId));
+    EXPECT_TRUE(parse_storage_list("[1,null,{\"id\":\"" + kContainerId + "\",\"metadata\":\"{\"}]",
+                                   kContainerId));
 }
 
 TEST(KubeletLink, IsPodNamespaceContainer) {
-    const auto names = parse_kubelet_link("shop-1_prod_app-" + kContainerId + ".log", kId);
+    const auto names = parse_kubelet_link("shop-1_prod_app-" + kContainerId + ".log", kContainerId);
     ASSERT_TRUE(names);
     EXPECT_EQ(names->pod, "shop-1");
     EXPECT_EQ(names->pod_namespace, "prod");
     EXPECT_EQ(names->name, "app");
     EXPECT_FALSE(parse_kubelet_link("shop-1_prod_app-other.log", kContainerId));
-    EXPECT_FALSE(parse_kubelet_link("no-" + kContainerId + ".log", kId));
+    EXPECT_FALSE(parse_kubelet_link("no-" + kContainerId + ".log", kContainerId));
 }
 
 TEST(Supervisors, SayWhatTheyWatch) {
