@@ -7,16 +7,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <protozero/exception.hpp>
 #include <vector>
 
-// The library only asserts that a field has the type that it is read as. A file that is not trusted
-// may have any.
-#define protozero_assert(condition) \
-    ((condition) ? void() : throw protozero::unknown_pbf_wire_type_exception())
-#include <protozero/pbf_reader.hpp>
-
 #include "record/format.h"
+#include "record/pbf_reader.h"
 
 namespace pyebpf::record {
 

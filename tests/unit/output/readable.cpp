@@ -7,9 +7,9 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <protozero/pbf_reader.hpp>
 
 #include "base/result.h"
+#include "record/pbf_reader.h"
 
 namespace pyebpf::output::test {
 

@@ -10,14 +10,12 @@
 #include <vector>
 
 #include "python/layouts/layout.h"
+#include "versions.h"
 
 namespace pyebpf::python {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::pair<int, int> kVersions[] = {{2, 7},  {3, 6},  {3, 7},  {3, 8},  {3, 9}, {3, 10},
-                                             {3, 11}, {3, 12}, {3, 13}, {3, 14}, {3, 15}};
 
 Json recorded() {
     std::ifstream stream(PYEBPF_TEST_DATA "/python/cpython_offsets.json");

@@ -11,14 +11,12 @@
 #include "python/layouts/layout.h"
 #include "python/runtime_version.h"
 #include "runtime_image.h"
+#include "versions.h"
 
 namespace pyebpf::python {
 namespace {
 
 using Bytes = std::vector<uint8_t>;
-
-constexpr std::pair<int, int> kRuntimeVersions[] = {
-    {2, 7}, {3, 6}, {3, 7}, {3, 8}, {3, 9}, {3, 10}, {3, 11}, {3, 12}, {3, 13}, {3, 14}, {3, 15}};
 
 // The debug-offsets table's position and value of each field that a layout has a number for.
 std::vector<std::pair<uint16_t, uint64_t>> table_fields(const Layout& layout) {
@@ -161,7 +159,7 @@ bool same(const python_layout& one, const python_layout& other) {
 }
 
 TEST(Inspect, EveryVersionAndBuildIsRecognized) {
-    for (const auto& [major, minor] : kRuntimeVersions) {
+    for (const auto& [major, minor] : kVersions) {
         for (const Layout& layout : layouts_of(major, minor)) {
             const Fake fake(layout);
             const Inspection inspection = fake.inspected();
