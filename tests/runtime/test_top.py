@@ -83,15 +83,17 @@ class Terminal:
     def screen(self):
         return self.run("capture-pane", "-p")
 
-    def wait_for(self, pattern):
-        """The screen as soon as it shows what is wanted."""
+    def wait_for(self, *patterns, without=()):
+        """The screen as soon as it shows all that is wanted and nothing that is not: tmux also shows it half drawn."""
         end = os.times().elapsed + HANG_SECONDS
         while True:
             screen = self.screen()
-            if re.search(pattern, screen, re.MULTILINE):
+            missing = [pattern for pattern in patterns if not re.search(pattern, screen, re.MULTILINE)]
+            left = [pattern for pattern in without if re.search(pattern, screen, re.MULTILINE)]
+            if not missing and not left:
                 return screen
             if os.times().elapsed > end:
-                raise AssertionError("%s does not come:\n%s" % (pattern, screen))
+                raise AssertionError("%s do not come, %s do not go:\n%s" % (missing, left, screen))
 
 
 class Live(RootTestCase):
@@ -100,26 +102,20 @@ class Live(RootTestCase):
         with start(interpreter, "recursion.py", 3600) as target:
             command = [pyebpf_path(), "top", "-p", target.pid, "-F", 499, "-i", "0.5"]
             with Terminal(command) as terminal:
-                screen = terminal.wait_for(r"% +leaf ")
-                self.assertIn("functions by self", screen)
-                self.assertIn("q quit", screen)
+                terminal.wait_for(r"% +leaf ", r"functions by self", r"q quit")
                 terminal.press("2")
-                screen = terminal.wait_for(r"functions by total")
+                terminal.wait_for(r"functions by total")
                 terminal.press("h")
                 terminal.wait_for(r"forget what was counted")
                 terminal.press("x")
                 terminal.press("L")
-                screen = terminal.wait_for(r"lines by total")
-                terminal.wait_for(r"recursion\.py:\d+")
+                terminal.wait_for(r"lines by total", r"recursion\.py:\d+")
                 terminal.press("L")
                 terminal.press("/")
                 terminal.press("l", "e", "a", "f", "Enter")
-                screen = terminal.wait_for(r"filter: leaf$")
-                screen = terminal.wait_for(r"% +leaf ")
-                self.assertNotIn("<module>", screen)
+                terminal.wait_for(r"filter: leaf$", r"% +leaf ", without=[r"<module>"])
                 terminal.press("Enter")
-                terminal.wait_for(r"callers of leaf")
-                terminal.wait_for(r"% +descend ")
+                terminal.wait_for(r"callers of leaf", r"% +descend ")
                 terminal.press("Escape")
                 terminal.wait_for(r"functions by total")
                 terminal.press("p")
@@ -131,8 +127,7 @@ class Live(RootTestCase):
         with Terminal([pyebpf_path(), "top", "-i", "0.5"]) as terminal:
             terminal.wait_for(r"the whole machine")
             terminal.press("C-c")
-            screen = terminal.wait_for(r"^status=0")
-            self.assertNotIn("q quit", screen)
+            terminal.wait_for(r"^status=0", without=[r"q quit"])
 
     def test_ends_with_its_targets(self):
         command = [pyebpf_path(), "top", "-i", "0.5", "--", "sleep", "1"]
@@ -141,8 +136,7 @@ class Live(RootTestCase):
 
     def test_a_terminal_of_an_unknown_kind(self):
         with Terminal(["env", "TERM=nonsense", pyebpf_path(), "top"]) as terminal:
-            screen = terminal.wait_for(r"^status=1")
-            self.assertIn("nonsense", screen)
+            terminal.wait_for(r"^status=1", r"nonsense")
 
 
 if __name__ == "__main__":
