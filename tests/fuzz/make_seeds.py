@@ -181,6 +181,31 @@ def recording_seeds(seeds):
     seeds.add("recording", "file", U8(1) + b"\x89PYEBPF\n" + U32(1) + U32(0) + b"PBLK" + U32(1) + U32(9) + U32(0) + U64(0))
 
 
+def container_seeds(seeds):
+    # k8s.io/cri-api pkg/apis/runtime/v1/api.proto, alone and as a server sends it: frames of HTTP/2, the data with gRPC's prefix.
+    label = message(f1=b"io.kubernetes.pod.name", f2=b"shop-1")
+    listed = message(f1=message(f1=b"abc", f3=message(f1=b"app"), f4=message(f1=b"shop:7"), f8=label))
+    prefixed = U8(0) + struct.pack(">I", len(listed)) + listed
+
+    def frame(kind, flags, stream, payload):
+        return struct.pack(">I", len(payload))[1:] + U8(kind) + U8(flags) + struct.pack(">I", stream) + payload
+
+    frames = frame(4, 0, 0, b"") + frame(1, 4, 1, b"\x88") + frame(0, 1, 1, prefixed)  # SETTINGS; HEADERS: ":status 200"; DATA
+    for name, data in {
+        "message": listed,
+        "frames": frames,
+        "docker": b'{"Name":"/web","Config":{"Image":"nginx","Labels":{"io.kubernetes.pod.name":"shop-1"}}}',
+        "annotations": b'{"annotations":{"io.kubernetes.cri.container-name":"app","io.kubernetes.cri.sandbox-name":"shop-1"}}',
+        "storage": b'[{"id":"abc","names":["web"],"metadata":"{\\"image-name\\":\\"x:1\\"}"}]',
+        "link": b"shop-1_prod_app-abc.log",
+        "conmon": b"/usr/bin/conmon\0-c\0abc\0-b\0/store/userdata\0-n\0web\0",
+        "nspawn": b"systemd-nspawn\0--machine=web\0-D\0/y\0",
+        "cgroups": b"12:cpu:/docker/" + b"a" * 64 + b"\n0::/kubepods.slice/kubepods-pod9a2f.slice/cri-containerd-" + b"b" * 64 + b".scope\n",
+        "nested": b"/machine.slice/libpod-" + b"c" * 64 + b".scope/container/lxc.payload.web/system.slice/ssh.service",
+    }.items():
+        seeds.add("containers", name, U8(30) + data)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--compiler", required=True)
@@ -195,6 +220,7 @@ def main():
     text_seeds(seeds, arguments.source)
     record_seeds(seeds)
     recording_seeds(seeds)
+    container_seeds(seeds)
     (arguments.output / "made").touch()
 
 

@@ -165,7 +165,7 @@ CLI::App* DumpCommand::add_to(CLI::App& app) {
     dump->add_option("-p,--pid,pid", options_.pids, "Processes")->delimiter(',')->type_name("PID");
     add_cgroup_options(*dump, options_.cgroups);
     dump->add_flag("--runtime-sockets", options_.runtime_sockets,
-                   "Ask docker and podman for names that their files do not tell");
+                   "Ask container runtimes for names that their files do not tell");
     dump->add_option("--native", native_,
                      "Native frames: all, extensions (without the interpreter's own) or none")
         ->type_name("WHICH")

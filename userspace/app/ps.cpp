@@ -64,7 +64,7 @@ class PsCommand : public Command {
             ->type_name("SECONDS")
             ->capture_default_str();
         ps->add_flag("--runtime-sockets", runtime_sockets_,
-                     "Ask docker and podman for names that their files do not tell");
+                     "Ask container runtimes for names that their files do not tell");
         return ps;
     }
 

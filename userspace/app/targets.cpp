@@ -33,7 +33,7 @@ void Targets::add_to(CLI::App& command) {
         ->type_name("PID[,PID…]");
     add_cgroup_options(command, cgroups_);
     command.add_flag("--runtime-sockets", runtime_sockets_,
-                     "Ask docker and podman for names that their files do not tell");
+                     "Ask container runtimes for names that their files do not tell");
     command.add_flag("--children,!--no-children", children_,
                      "With -p and a command: also what they start (default: yes)");
     command

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "process/cri.h"
 #include "process/runtime_sockets.h"
 #include "sys/proc.h"
 
@@ -23,7 +24,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kMaxFileBytes = 16 << 20;  // a list of thousands of containers
-constexpr size_t kMaxNameBytes = 512;
 constexpr int kMaxAncestors = 32;
 constexpr uint32_t kInit = 1;
 
@@ -127,12 +127,21 @@ ContainerNames names_of_supervised(const CgroupContainer& container, const Found
     ContainerNames names;
     names.name = found.supervisor.name;
     std::string bundle = found.supervisor.bundle;
-    // The bundle is the folder that a containerd-shim works in.
-    if (bundle.empty() && !found.supervisor.containerd_namespace.empty())
-        bundle = sys::link_target(fmt::format("/proc/{}/cwd", found.pid));
+    // containerd-shim works in the bundle of the first container of its pod; the others, by their
+    // ids, are beside it (containerd runtime/v2/bundle.go).
+    if (bundle.empty() && !found.supervisor.containerd_namespace.empty()) {
+        const std::string first = sys::link_target(fmt::format("/proc/{}/cwd", found.pid));
+        bundle = first.substr(0, first.rfind('/') + 1) + container.id;
+    }
     if (bundle.empty()) return names;
-    if (const auto text = read_in_root(found.pid, bundle + "/config.json"))
+    if (const auto text = read_in_root(found.pid, bundle + "/config.json")) {
         merge(names, parse_oci_annotations(*text));
+        const std::string folder = parse_docker_folder(*text, container.id);
+        if (!folder.empty()) {
+            if (const auto config = read_in_root(found.pid, folder + "/config.v2.json"))
+                merge(names, parse_docker_config(*config));
+        }
+    }
     // STORAGE/overlay-containers/ID/userdata
     const size_t at = bundle.rfind("/" + container.id + "/");
     if (at != std::string::npos) {
@@ -185,6 +194,18 @@ ContainerNames names_from_usual_places(const CgroupContainer& container) {
     return names;
 }
 
+std::optional<ContainerNames> names_from_sockets(std::string_view id) {
+    for (const char* path : {"/run/docker.sock", "/run/podman/podman.sock"})
+        if (const auto text = ask_engine(path, id)) return parse_docker_config(*text);
+    for (const char* path : {"/run/containerd/containerd.sock", "/run/crio/crio.sock",
+                             "/run/k3s/containerd/containerd.sock", "/run/cri-dockerd.sock"}) {
+        const auto message = ask_cri(path, id);
+        if (!message) continue;
+        if (auto names = parse_cri_list(*message, id)) return names;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 ContainerNames find_container_names(const CgroupContainer& container, uint32_t pid,
@@ -195,9 +216,8 @@ ContainerNames find_container_names(const CgroupContainer& container, uint32_t p
         if (const auto found = find_supervisor(container, pid))
             merge(names, names_of_supervised(container, *found));
     }
-    if (ask_sockets && names.name.empty() && container.id.size() == 64) {
-        if (const auto text = ask_engines(container.id)) merge(names, parse_docker_config(*text));
-    }
+    if (ask_sockets && names.name.empty() && container.id.size() == 64)
+        merge(names, names_from_sockets(container.id));
     return names;
 }
 
@@ -238,6 +258,22 @@ std::optional<ContainerNames> parse_oci_annotations(std::string_view json_text) 
                                        annotation("io.kubernetes.cri-o.ContainerType")});
     if (names.name.empty() && kind == "sandbox") names.name = "pause";
     return names;
+}
+
+// moby container/container_unix.go: files such as etc/hosts are mounted from the folder of the
+// container.
+std::string parse_docker_folder(std::string_view json_text, std::string_view id) {
+    const Json json = parse_json(json_text);
+    if (!json.is_object()) return {};
+    const auto mounts = json.find("mounts");
+    if (mounts == json.end() || !mounts->is_array()) return {};
+    const std::string ending = fmt::format("/containers/{}", id);
+    for (const Json& mount : *mounts) {
+        const std::string source = text_at(mount, {"source"});
+        const std::string folder = source.substr(0, source.rfind('/'));
+        if (folder.ends_with(ending)) return folder;
+    }
+    return {};
 }
 
 // containers/storage containers.go; the metadata are podman's or CRI-O's.

@@ -6,6 +6,7 @@
 // the root, what does not have the expected form is as if it were not there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@
 #include "process/cgroup_path.h"
 
 namespace pyebpf::process {
+
+// Longer texts are taken for no names.
+inline constexpr size_t kMaxNameBytes = 512;
 
 struct ContainerNames {
     std::string name;
@@ -30,6 +34,9 @@ struct ContainerNames {
 // The readers of single files, for tests.
 [[nodiscard]] std::optional<ContainerNames> parse_docker_config(std::string_view json);
 [[nodiscard]] std::optional<ContainerNames> parse_oci_annotations(std::string_view json);
+// The folder that docker keeps this container's state in, from config.json of its bundle; "" if it
+// is none of docker's.
+[[nodiscard]] std::string parse_docker_folder(std::string_view json, std::string_view id);
 // containers.json of containers/storage (podman, CRI-O).
 [[nodiscard]] std::optional<ContainerNames> parse_storage_list(std::string_view json,
                                                                std::string_view id);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the engines of this host for a container, through their sockets: only if the user allows
-// it, with one request that reads, and a short timeout.
+// Asks a container runtime of this host for a container, through its socket: only if the user
+// allows it, with one request that reads, and a short timeout. The answers are foreign bytes.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,13 @@
 
 namespace pyebpf::process {
 
-// What docker or podman answers to GET /containers/ID/json; nullopt if none knows it. id: 64
-// hexadecimal digits.
-[[nodiscard]] std::optional<std::string> ask_engines(std::string_view id);
-
-// The same of one socket, for tests.
+// What docker or podman answers to GET /containers/ID/json (JSON); nullopt if it does not know the
+// container, or does not answer. id: 64 hexadecimal digits.
 [[nodiscard]] std::optional<std::string> ask_engine(const std::string& socket_path,
                                                     std::string_view id);
+
+// What containerd or CRI-O answers to ListContainers (process/cri.h); nullopt without an answer.
+[[nodiscard]] std::optional<std::string> ask_cri(const std::string& socket_path,
+                                                 std::string_view id);
 
 }  // namespace pyebpf::process

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "record/format.h"
-#include "record/pbf_reader.h"
+#include "base/pbf_reader.h"
 
 namespace pyebpf::record {
 

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "base/result.h"
-#include "record/pbf_reader.h"
+#include "base/pbf_reader.h"
 
 namespace pyebpf::output::test {
 

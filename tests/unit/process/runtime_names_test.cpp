@@ -73,6 +73,17 @@ TEST(OciAnnotations, OfCrioNerdctlAndASandbox) {
         "pause");
 }
 
+TEST(DockerFolder, IsWhereItsMountsComeFrom) {
+    const std::string folder = "/var/snap/docker/data/containers/" + kContainerId;
+    const std::string json =
+        R"({"mounts":[{"source":"proc"},5,{"source":"/srv/containers/x"},{"source":")" + folder +
+        R"(/resolv.conf"}]})";
+    EXPECT_EQ(parse_docker_folder(json, kContainerId), folder);
+    EXPECT_EQ(parse_docker_folder(json, "other"), "");
+    EXPECT_EQ(parse_docker_folder(R"({"mounts":{}})", kContainerId), "");
+    EXPECT_EQ(parse_docker_folder("[", kContainerId), "");
+}
+
 TEST(StorageList, HasTheNamesOfPodmanAndCrio) {
     const std::string list =
         R"([{"id":"other"},{"id":")" + kContainerId +
@@ -184,7 +195,9 @@ TEST(Sockets, AnErrorIsNoAnswer) {
 TEST(Sockets, SilenceIsWaitedOutAndNotForever) {
     const Engine engine("");
     EXPECT_FALSE(ask_engine(engine.path(), kContainerId));
+    EXPECT_FALSE(ask_cri(engine.path(), kContainerId));
     EXPECT_FALSE(ask_engine("/nonexistent", kContainerId));
+    EXPECT_FALSE(ask_cri("/nonexistent", kContainerId));
 }
 
 }  // namespace
