@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Machine code: every position as an instruction, and as a place after a call.
+// Machine code: every position as an instruction, and as a place after a call; the whole as a
+// function without call frame information.
 #include <algorithm>
 #include <cstdlib>
 
+#include "elf/frame_analysis.h"
 #include "fuzz.h"
 #include "native/call_site.h"
 #include "python/x86_decode.h"
@@ -20,6 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         const size_t before = std::min(at, native::kMaxCallBytes);
         fuzz::use(native::ends_with_call(code.subspan(at - before, before)));
+    }
+    size_t next = 0;
+    for (const elf::AnalyzedInstruction& one : elf::FrameAnalyzer(1 << 20).analyze(code)) {
+        if (one.length == 0 || one.offset < next || one.offset + one.length > size) std::abort();
+        next = one.offset + 1;
+        const unwind_rule rule = elf::unwind_rule_of(one.state);
+        if (rule.rbp_kind == RBP_AT_CFA && rule.rbp_offset > -16) std::abort();
     }
     return 0;
 }

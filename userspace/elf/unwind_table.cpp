@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "elf/call_frame_program.h"
+#include "elf/frame_analysis.h"
 #include "elf/frame_entries.h"
 #include "elf/unwind_pages.h"
 #include "elf/unwind_rule_x86_64.h"
@@ -28,6 +30,8 @@ constexpr size_t kMinTableWords = 1024;
 // Of one description. The largest functions of interpreters and BLAS have some ten thousand.
 constexpr size_t kMaxDescriptionRows = size_t{1} << 20;
 
+// Of one file: the kernels of OpenBLAS for all CPUs take 2.3 million.
+constexpr size_t kMaxAnalysisSteps = size_t{1} << 24;
 // The loaders' _start, written by hand, has less than a hundred bytes.
 constexpr uint64_t kMaxStartBytes = 256;
 
@@ -77,12 +81,42 @@ bool is_process_start(const ElfFile& file, StatedAddress address) {
     return begins_with(kClearEbp) || begins_with(kClearRbp) || begins_with(kTakeArguments);
 }
 
-// Fills pages with the rules of one file's descriptions, one after the other.
+// A function by its symbol, which may have no description.
+struct Function {
+    StatedAddress begin;
+    StatedAddress end;
+    bool is_process_start = false;
+};
+
+// Sorted, none overlaps the next. The loaders' _start, which calls but is not called, is one even
+// without a symbol.
+std::vector<Function> functions_of(const ElfFile& file) {
+    std::vector<Function> functions;
+    for (const Symbol& symbol : file.symbols()) {
+        if (symbol.kind != SymbolKind::kFunction) continue;
+        const StatedAddress end = symbol.address + symbol.size;
+        if (symbol.address < end && end.value < kEndOfPages)
+            functions.push_back({symbol.address, end});
+    }
+    const StatedAddress start = file.entry();
+    if (is_process_start(file, start)) functions.push_back({start, start + kMaxStartBytes, true});
+    std::ranges::sort(functions, [](const Function& a, const Function& b) {
+        return std::tuple(a.begin, b.is_process_start, b.end) <
+               std::tuple(b.begin, a.is_process_start, a.end);
+    });
+    const auto same = std::ranges::unique(functions, {}, &Function::begin);
+    functions.erase(same.begin(), same.end());
+    for (size_t i = 0; i + 1 < functions.size(); ++i)
+        functions[i].end = std::min(functions[i].end, functions[i + 1].begin);
+    return functions;
+}
+
+// Fills pages with the rules of one file's descriptions, one after the other; of code that has
+// none, with what its instructions tell.
 class Compiler {
   public:
-    // start: of the process, or nothing. Loaders have no description of it.
-    Compiler(const FrameEntries& entries, std::optional<StatedAddress> start)
-        : entries_(entries), start_(start), programs_(entries, kFrameRegistersX86_64) {}
+    Compiler(const ElfFile& file, const FrameEntries& entries)
+        : file_(file), entries_(entries), programs_(entries, kFrameRegistersX86_64) {}
 
     void compile(const CodeRange& range, std::span<const Description> descriptions,
                  UnwindPages& pages) {
@@ -104,10 +138,32 @@ class Compiler {
 
     void add_hole(StatedAddress begin, StatedAddress end, UnwindPages& pages) {
         pages.set(begin, kNone);
-        if (!start_ || *start_ < begin || *start_ >= end) return;
-        pages.set(*start_, kEnd);
-        if (const StatedAddress after = *start_ + kMaxStartBytes; after < end)
-            pages.set(after, kNone);
+        if (!functions_) functions_ = functions_of(file_);
+        auto function = std::ranges::lower_bound(*functions_, begin, {}, &Function::begin);
+        for (; function != functions_->end() && function->begin < end; ++function) {
+            const StatedAddress function_end = std::min(function->end, end);
+            if (function->is_process_start) {
+                pages.set(function->begin, kEnd);
+            } else {
+                analyze(function->begin, function_end, pages);
+            }
+            if (function_end < end) pages.set(function_end, kNone);
+        }
+    }
+
+    void analyze(StatedAddress begin, StatedAddress end, UnwindPages& pages) {
+        StatedAddress covered = begin;
+        for (const AnalyzedInstruction& instruction :
+             analyzer_.analyze(file_.bytes_from(begin, end - begin))) {
+            const StatedAddress pc = begin + instruction.offset;
+            // One that begins within another, as no compiler writes it.
+            if (pc < covered) continue;
+            if (pc != covered) pages.set(covered, kNone);
+            pages.set(pc, unwind_rule_of(instruction.state));
+            covered = pc + instruction.length;
+            statistics_.analyzed_bytes += instruction.length;
+        }
+        if (covered < end) pages.set(covered, kNone);
     }
 
     void add(const Description& description, StatedAddress end, UnwindPages& pages) {
@@ -129,9 +185,11 @@ class Compiler {
         }
     }
 
+    const ElfFile& file_;
     const FrameEntries& entries_;
-    std::optional<StatedAddress> start_;
     CallFramePrograms programs_;
+    FrameAnalyzer analyzer_{kMaxAnalysisSteps};
+    std::optional<std::vector<Function>> functions_;           // if there is a hole
     std::vector<std::pair<StatedAddress, unwind_rule>> rows_;  // of one description
     UnwindTableStatistics statistics_;
 };
@@ -164,9 +222,7 @@ Result<std::vector<UnwindTable>> compile_unwind_tables(const ElfFile& file, size
     }
 
     const FrameEntries entries(file);
-    std::optional<StatedAddress> start;
-    if (is_process_start(file, file.entry())) start = file.entry();
-    Compiler compiler(entries, start);
+    Compiler compiler(file, entries);
     std::vector<UnwindTable> tables;
     for (const CodeRange& range : ranges) {
         const auto all = entries.descriptions();
@@ -184,6 +240,7 @@ Result<std::vector<UnwindTable>> compile_unwind_tables(const ElfFile& file, size
         std::move(packed.begin(), packed.end(), std::back_inserter(tables));
     }
     statistics.descriptions = compiler.statistics().descriptions;
+    statistics.analyzed_bytes = compiler.statistics().analyzed_bytes;
     statistics.bad_descriptions =
         compiler.statistics().bad_descriptions + entries.bad_descriptions();
     if (!tables.empty()) tables.front().statistics = statistics;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles .eh_frame (and .debug_frame) into the page-indexed rows of bpf/abi/unwind.h.
+// Compiles .eh_frame (and .debug_frame) into the page-indexed rows of bpf/abi/unwind.h. Functions
+// that neither describes have rows from what their instructions do (frame_analysis.h).
 //
 // The encoding is lossless for what the walker uses: CFA, saved rbp and return address at every pc.
 // Input is hostile: parsing is bounded in time and memory by the file's size, entries that
@@ -34,6 +35,7 @@ struct UnwindTableStatistics {
     uint64_t bad_descriptions = 0;  // FDEs that could not be parsed: their code has rule 0
     uint64_t rows = 0;              // after merging equal neighbours
     uint64_t unsupported_rows = 0;  // rows with an expression outside the known kinds
+    uint64_t analyzed_bytes = 0;    // of code without description, known by its instructions
     uint64_t executable_bytes = 0;  // of the PT_LOAD segments with PF_X
 };
 

@@ -24,7 +24,7 @@ namespace {
 
 constexpr char kMagic[8] = {'p', 'y', 'e', 'b', 'p', 'f', 'u', 'w'};
 // Count up when the compiler of unwind tables or their encoding changes.
-constexpr uint32_t kVersion = 5;
+constexpr uint32_t kVersion = 6;
 constexpr uint64_t kMaxEntryBytes = 64 << 20;
 constexpr size_t kMaxBuildIdBytes = 64;
 constexpr uint32_t kMaxTables = 4096;

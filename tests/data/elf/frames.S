@@ -157,4 +157,98 @@
     function after_hole
     nop
     end_function
+
+    /* Not described, but functions by their symbols: their instructions tell. */
+    .macro undescribed name
+    .p2align 4
+    .type \name, @function
+    label \name
+    .endm
+    .macro end_undescribed name
+    .size \name, . - \name
+    .endm
+
+    /* As the kernels of OpenBLAS: the stack is aligned, the old one kept in rbx. */
+    undescribed aligned
+    sub $80, %rsp
+    label aligned_allocated
+    mov %rbx, (%rsp)
+    mov %rbp, 8(%rsp)
+    label aligned_saved
+    mov %rsp, %rbx
+    sub $8192, %rsp
+    and $-4096, %rsp
+    mov (%rdi), %rbp
+    label aligned_body
+1:  vaddpd %ymm3, %ymm4, %ymm5
+    dec %rsi
+    jne 1b
+    mov %rbx, %rsp
+    mov (%rsp), %rbx
+    mov 8(%rsp), %rbp
+    label aligned_restored
+    add $80, %rsp
+    label aligned_released
+    ret
+    end_undescribed aligned
+
+    undescribed framed
+    push %rbp
+    label framed_pushed
+    mov %rsp, %rbp
+    lea -64(%rsp), %rsp
+    label framed_lowered
+    and $-32, %rsp
+    label framed_body
+    call *%rsi
+    leave
+    label framed_left
+    ret
+    end_undescribed framed
+
+    undescribed branches
+    test %rdi, %rdi
+    je 1f
+    push %r12
+    label branches_pushed
+    call *%rsi
+    pop %r12
+    ret
+    label unreached
+    nop
+1:  label branches_other
+    pushf
+    label branches_flags
+    popf
+    call 2f
+    ret
+2:  label branches_inner
+    push $1
+    label branches_inner_pushed
+    add $8, %rsp
+    ret
+    end_undescribed branches
+
+    /* Two ways meet that do not agree, in the stack and in rbp. */
+    undescribed meeting
+    mov %rsp, %r11
+    test %rdi, %rdi
+    je 1f
+    push %rbp
+    label meeting_pushed
+    xor %ebp, %ebp
+1:  label meeting_point
+    mov %r11, %rsp
+    label meeting_end
+    ret
+    end_undescribed meeting
+
+    /* Not all of it is code. */
+    undescribed not_code
+    push %rbp
+    label not_code_body
+    nop
+    .byte 6
+    .skip 16
+    end_undescribed not_code
     .section .note.GNU-stack,"",@progbits

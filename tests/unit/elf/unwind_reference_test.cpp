@@ -77,6 +77,7 @@ struct Comparison {
     uint64_t unsupported = 0;  // of these, CFA_UNSUPPORTED
     uint64_t lost_rbp = 0;     // covered, but the caller's rbp is somewhere no rule can say
     uint64_t wrong = 0;
+    uint64_t undescribed = 0;  // addresses without a row that have a rule
 };
 
 const UnwindTable* table_of(const std::vector<UnwindTable>& tables, uint64_t pc) {
@@ -115,7 +116,7 @@ void compare_range(const Reference& reference, const std::vector<UnwindTable>& t
                 const uint8_t kind = table->lookup({hole})->cfa_kind;
                 // What no description says: a process begins at the entry of its loader.
                 const bool is_start = kind == CFA_END && hole >= start && hole < start + 256;
-                if (kind != CFA_NONE && !is_start) ++result.wrong;
+                if (kind != CFA_NONE && !is_start) ++result.undescribed;
             }
         }
         const UnwindTable* table = table_of(tables, pc);
@@ -173,11 +174,14 @@ void compare(const std::string& path) {
     std::printf("%s: %.1f KB of table per MiB of code\n", path.c_str(),
                 static_cast<double>(words) * sizeof(uint32_t) / 1000 / mebibytes);
     std::printf("%s: %" PRIu64 " rows, %.3f %% of %" PRIu64 " described bytes covered, %" PRIu64
-                " unsupported, rbp lost in %" PRIu64 " rows, %" PRIu64 " wrong\n",
+                " unsupported, rbp lost in %" PRIu64 " rows, %" PRIu64 " wrong; %" PRIu64
+                " bytes that nothing describes covered\n",
                 path.c_str(), statistics.rows,
                 100.0 * static_cast<double>(result.covered) / static_cast<double>(result.described),
-                result.described, result.unsupported, result.lost_rbp, result.wrong);
+                result.described, result.unsupported, result.lost_rbp, result.wrong,
+                result.undescribed);
     EXPECT_EQ(result.wrong, 0U);
+    EXPECT_LE(result.undescribed, statistics.analyzed_bytes);
     EXPECT_EQ(statistics.bad_descriptions, 0U);
     EXPECT_GT(result.described, 0U);
     // Hand-written assembly: glibc and libgcc move the return address (longjmp, vfork).

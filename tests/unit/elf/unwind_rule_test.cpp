@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules of tests/data/elf/frames.S, which the assembler has turned into call frame information.
+// Rules of tests/data/elf/frames.S: of call frame information, and of code that has none.
 #include <gtest/gtest.h>
 
 #include <ostream>
@@ -54,6 +54,26 @@ const Expectation kExpectations[] = {
     {"same_rbp_body", {8, 0, CFA_RSP, RBP_SAME}},
     {"no_information", {0, 0, CFA_NONE, RBP_SAME}},
     {"after_hole", {8, 0, CFA_RSP, RBP_SAME}},
+    {"aligned", {8, 0, CFA_RSP, RBP_SAME}},
+    {"aligned_allocated", {88, 0, CFA_RSP, RBP_SAME}},
+    {"aligned_saved", {88, 0, CFA_RSP, RBP_SAME}},
+    {"aligned_body", {88, -80, CFA_REGISTER + 3, RBP_AT_CFA}},
+    {"aligned_restored", {88, 0, CFA_RSP, RBP_SAME}},
+    {"aligned_released", {8, 0, CFA_RSP, RBP_SAME}},
+    {"framed_pushed", {16, 0, CFA_RSP, RBP_SAME}},
+    {"framed_lowered", {80, -16, CFA_RSP, RBP_AT_CFA}},
+    {"framed_body", {16, -16, CFA_RBP, RBP_AT_CFA}},
+    {"framed_left", {8, 0, CFA_RSP, RBP_SAME}},
+    {"branches_pushed", {16, 0, CFA_RSP, RBP_SAME}},
+    {"unreached", {0, 0, CFA_NONE, RBP_SAME}},
+    {"branches_other", {8, 0, CFA_RSP, RBP_SAME}},
+    {"branches_flags", {16, 0, CFA_RSP, RBP_SAME}},
+    {"branches_inner", {8, 0, CFA_RSP, RBP_SAME}},
+    {"branches_inner_pushed", {16, 0, CFA_RSP, RBP_SAME}},
+    {"meeting_pushed", {16, 0, CFA_RSP, RBP_SAME}},
+    {"meeting_point", {8, 0, CFA_REGISTER + 11, RBP_UNDEFINED}},
+    {"meeting_end", {8, 0, CFA_RSP, RBP_UNDEFINED}},
+    {"not_code_body", {0, 0, CFA_NONE, RBP_SAME}},
 };
 
 void expect_rules(const std::string& path) {
