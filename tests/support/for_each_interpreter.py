@@ -3,14 +3,12 @@
 """Runs one check on every CPython of find_interpreters.py and names the supported versions that are not on this machine.
 
     for_each_interpreter.py line-tables LINE_TABLE_PROPERTY   decoders against the interpreter, on its whole standard library
-    for_each_interpreter.py x86-lengths X86_LENGTH_PROPERTY   our instruction decoder against objdump, on the interpreter's code
     for_each_interpreter.py runtime RUNTIME_LIVE              inspect() and the thread state of a live process
 
 Exits with 1 if a check fails or no interpreter was found. With PYEBPF_INTERPRETERS="3.11 3.13" only those versions run.
 """
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -46,29 +44,7 @@ def runtime(program, command):
     return check.returncode == 0, check.stdout.decode("utf-8", "replace").rstrip()
 
 
-def runtime_file(command):
-    """The file that holds the interpreter's code: libpython, or the executable."""
-    wait = "import sys; sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()"
-    with subprocess.Popen(command + ["-S", "-c", wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        process.stdout.read(1)
-        with open("/proc/%d/maps" % process.pid, encoding="utf-8") as stream:
-            maps = stream.read()
-        process.stdin.close()
-    libraries = re.findall(r" (/.*/libpython[23]\.[^/]*)\n", maps)
-    return (libraries or re.findall(r" r-xp .* (/.*)\n", maps))[0]
-
-
-def x86_lengths(program, command):
-    """(passed, text)"""
-    path = runtime_file(command)
-    dump = subprocess.Popen(["objdump", "-d", "-w", path], stdout=subprocess.PIPE)
-    check = subprocess.run([program], stdin=dump.stdout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    dump.stdout.close()
-    dump_status = dump.wait()
-    return check.returncode == 0 and dump_status == 0, path + ": " + check.stdout.decode("utf-8", "replace").rstrip()
-
-
-CHECKS = {"x86-lengths": x86_lengths, "line-tables": line_tables, "runtime": runtime}
+CHECKS = {"line-tables": line_tables, "runtime": runtime}
 
 
 def main():

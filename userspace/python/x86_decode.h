@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes one x86-64 instruction as far as lengths, jump targets and memory operands: enough to
-// follow a function's direct jumps and to read the few instructions of an accessor function.
-// Legacy, VEX and EVEX encodings (Intel SDM volume 2, appendix A).
+// One x86-64 instruction, with what it takes to follow a function's direct jumps and to read the
+// few instructions of an accessor function, in few fields. Decoded by Zydis.
 #pragma once
 
 #include <cstdint>

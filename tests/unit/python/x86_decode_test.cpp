@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encodings that compiled interpreters rarely have; the common ones are compared with objdump on
-// whole files (x86_length_property.cpp).
 #include "python/x86_decode.h"
 
 #include <gtest/gtest.h>
