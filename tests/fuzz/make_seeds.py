@@ -137,11 +137,11 @@ def record_seeds(seeds):
     body = space + U64(5) + U64(0x5000) + U64(1) + U64(2) * 3 + struct.pack("<iIII", 7, 3, 0, 0) + texts + name + file + table
     seeds.add("ring_records", "definition", U32(3) + U32(8 + len(body)) + body)
 
-    # One table (userspace/native/table_cache.cpp): a page of one rule, a page of two narrow rows, a page of two wide ones.
+    # One table (userspace/native/table_cache.cpp): a page of one rule, a page of two narrow rows, a page of two wide ones; one span of analyzed code.
     index = U32(0x80000001) + U32(0x00000000 | 2 << 24) + U32(0x40000002 | 2 << 24)
     rows = struct.pack("<HHHHHH", 0x0001, 0x1002, 0x0000, 1, 0x0080, 2)
     rules = b"".join(struct.pack("<Q", number * 0x10203) for number in range(3))
-    seeds.add("table_cache", "one", U8(1) + U32(4) + U32(3) + U32(6) + U32(3) + U64(1) * 5 + index + rows + rules)
+    seeds.add("table_cache", "one", U8(1) + U32(4) + U32(3) + U32(6) + U32(3) + U64(1) + U64(1) * 6 + index + rows + rules + U64(0) + U64(512))
     seeds.add("table_cache", "none", U8(0))
 
 

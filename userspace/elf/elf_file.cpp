@@ -302,6 +302,16 @@ std::span<const uint8_t> ElfFile::bytes_from(StatedAddress address, uint64_t max
     return {};
 }
 
+bool ElfFile::copy_from(StatedAddress address, std::span<uint8_t> to) const {
+    for (const Segment& segment : segments_) {
+        if (segment.type != PT_LOAD || address < segment.address) continue;
+        const uint64_t into = address - segment.address;
+        if (into < segment.file_size && to.size() <= segment.file_size - into)
+            return contents_->copy(segment.offset.value + into, to);
+    }
+    return false;
+}
+
 std::optional<uint64_t> ElfFile::read_u64(StatedAddress address) const {
     return load<uint64_t>(at(address, sizeof(uint64_t)), 0);
 }

@@ -97,6 +97,9 @@ class ElfFile {
     // bytes.
     [[nodiscard]] std::span<const uint8_t> bytes_from(StatedAddress address,
                                                       uint64_t max_size) const;
+    // The same bytes, filled into `to` and not kept, unlike by all of the above: for much that is
+    // read once. False unless one PT_LOAD covers all of them.
+    [[nodiscard]] bool copy_from(StatedAddress address, std::span<uint8_t> to) const;
     [[nodiscard]] std::optional<uint64_t> read_u64(StatedAddress address) const;
 
     // Bias of a process that maps file offset `offset` at `mapped`, the start of an executable

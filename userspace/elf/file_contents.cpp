@@ -87,18 +87,29 @@ bool FileContents::load(uint64_t first_chunk, uint64_t end_chunk) const {
     return true;
 }
 
-bool FileContents::read_chunks(uint64_t first_chunk, uint64_t end_chunk) const {
-    uint64_t offset = first_chunk * kChunkBytes;
-    const uint64_t end = std::min(end_chunk * kChunkBytes, size_);
-    if (end - offset > kMaxResidentBytes - resident_bytes_) return false;
-    const uint64_t run_bytes = end - offset;
-    while (offset < end) {
-        const ssize_t got =
-            ::pread(fd_.get(), memory_ + offset, end - offset, static_cast<off_t>(offset));
+bool FileContents::copy(uint64_t offset, std::span<uint8_t> to) const {
+    if (offset > size_ || to.size() > size_ - offset) return false;
+    if (memory_ != nullptr) return read(offset, to);
+    std::ranges::copy(std::span(owned_).subspan(offset, to.size()), to.begin());
+    return true;
+}
+
+bool FileContents::read(uint64_t offset, std::span<uint8_t> to) const {
+    while (!to.empty()) {
+        const ssize_t got = ::pread(fd_.get(), to.data(), to.size(), static_cast<off_t>(offset));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return false;
         offset += static_cast<uint64_t>(got);
+        to = to.subspan(static_cast<size_t>(got));
     }
+    return true;
+}
+
+bool FileContents::read_chunks(uint64_t first_chunk, uint64_t end_chunk) const {
+    const uint64_t offset = first_chunk * kChunkBytes;
+    const uint64_t run_bytes = std::min(end_chunk * kChunkBytes, size_) - offset;
+    if (run_bytes > kMaxResidentBytes - resident_bytes_) return false;
+    if (!read(offset, {memory_ + offset, run_bytes})) return false;
     resident_bytes_ += run_bytes;
     for (uint64_t chunk = first_chunk; chunk < end_chunk; ++chunk) {
         present_[chunk / 64].fetch_or(uint64_t{1} << (chunk % 64), std::memory_order_release);

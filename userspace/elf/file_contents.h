@@ -40,12 +40,16 @@ class FileContents {
     // be read (the file has shrunk) or would make more than 1 GiB resident. Threads may call this
     // at the same time.
     [[nodiscard]] std::span<const uint8_t> range(uint64_t offset, uint64_t size) const;
+    // The bytes from offset on, without making them resident: for much that is read once. False if
+    // any are outside the file or cannot be read.
+    [[nodiscard]] bool copy(uint64_t offset, std::span<uint8_t> to) const;
 
   private:
     FileContents() = default;
     [[nodiscard]] bool is_present(uint64_t chunk) const;
     [[nodiscard]] bool load(uint64_t first_chunk, uint64_t end_chunk) const;
     [[nodiscard]] bool read_chunks(uint64_t first_chunk, uint64_t end_chunk) const;
+    [[nodiscard]] bool read(uint64_t offset, std::span<uint8_t> to) const;
 
     uint64_t size_ = 0;
     std::vector<uint8_t> owned_;  // of_bytes only

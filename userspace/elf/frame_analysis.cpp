@@ -17,7 +17,6 @@ constexpr std::array<size_t, 9> kCallClobbered{0, 1, 2, 4, 5, 8, 9, 10, 11};
 // The ones that keep a copy of the stack pointer for the whole function come first.
 constexpr std::array<size_t, 14> kCfaCandidates{3, 12, 13, 14, 15, 10, 11, 0, 1, 2, 4, 5, 8, 9};
 
-constexpr size_t kMaxFunctionBytes = size_t{1} << 18;
 constexpr int64_t kMaxDistance = int64_t{1} << 30;
 
 int32_t sum_of(int32_t distance, int64_t amount) {

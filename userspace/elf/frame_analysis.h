@@ -36,11 +36,13 @@ struct AnalyzedInstruction {
 
 class FrameAnalyzer {
   public:
+    static constexpr size_t kMaxFunctionBytes = size_t{1} << 18;
+
     // Of all functions together; a step takes some 100 ns.
     explicit FrameAnalyzer(size_t max_steps) : steps_left_(max_steps) {}
 
     // The instructions that are reached from the first byte, by offset. Empty if something that
-    // is reached is no instruction, or the steps have come to their end.
+    // is reached is no instruction, the steps have come to their end, or it is too large.
     [[nodiscard]] std::vector<AnalyzedInstruction> analyze(std::span<const uint8_t> function);
 
   private:

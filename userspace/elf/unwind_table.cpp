@@ -35,14 +35,9 @@ constexpr size_t kMaxAnalysisSteps = size_t{1} << 24;
 // The loaders' _start, written by hand, has less than a hundred bytes.
 constexpr uint64_t kMaxStartBytes = 256;
 
-struct CodeRange {
-    StatedAddress begin;
-    StatedAddress end;
-};
-
 // Executable segments with file contents, sorted; those that share or touch a page are one range.
-std::vector<CodeRange> executable_ranges(const ElfFile& file) {
-    std::vector<CodeRange> ranges;
+std::vector<CodeSpan> executable_ranges(const ElfFile& file) {
+    std::vector<CodeSpan> ranges;
     for (const Segment& segment : file.segments()) {
         if (segment.type != PT_LOAD || (segment.flags & PF_X) == 0 || segment.file_size == 0)
             continue;
@@ -51,9 +46,9 @@ std::vector<CodeRange> executable_ranges(const ElfFile& file) {
         ranges.push_back({segment.address, end});
     }
     std::sort(ranges.begin(), ranges.end(),
-              [](const CodeRange& a, const CodeRange& b) { return a.begin < b.begin; });
-    std::vector<CodeRange> merged;
-    for (const CodeRange& range : ranges) {
+              [](const CodeSpan& a, const CodeSpan& b) { return a.begin < b.begin; });
+    std::vector<CodeSpan> merged;
+    for (const CodeSpan& range : ranges) {
         const bool is_near = !merged.empty() && range.begin.value / kPageBytes <=
                                                     (merged.back().end.value - 1) / kPageBytes + 1;
         if (is_near) {
@@ -118,7 +113,7 @@ class Compiler {
     Compiler(const ElfFile& file, const FrameEntries& entries)
         : file_(file), entries_(entries), programs_(entries, kFrameRegistersX86_64) {}
 
-    void compile(const CodeRange& range, std::span<const Description> descriptions,
+    void compile(const CodeSpan& range, std::span<const Description> descriptions,
                  UnwindPages& pages) {
         StatedAddress covered = range.begin;
         for (const Description& description : descriptions) {
@@ -131,6 +126,7 @@ class Compiler {
     }
 
     [[nodiscard]] const UnwindTableStatistics& statistics() const { return statistics_; }
+    [[nodiscard]] std::vector<CodeSpan> take_analyzed() { return std::move(analyzed_); }
 
   private:
     static constexpr unwind_rule kNone{.cfa_kind = CFA_NONE};
@@ -152,9 +148,16 @@ class Compiler {
     }
 
     void analyze(StatedAddress begin, StatedAddress end, UnwindPages& pages) {
+        if (end - begin > FrameAnalyzer::kMaxFunctionBytes) return;
+        code_.resize(end - begin);
+        if (!file_.copy_from(begin, code_)) return;
+        if (analyzed_.empty() || begin - analyzed_.back().end >= kMinHoleBytes) {
+            analyzed_.push_back({begin, end});
+        } else {
+            analyzed_.back().end = end;
+        }
         StatedAddress covered = begin;
-        for (const AnalyzedInstruction& instruction :
-             analyzer_.analyze(file_.bytes_from(begin, end - begin))) {
+        for (const AnalyzedInstruction& instruction : analyzer_.analyze(code_)) {
             const StatedAddress pc = begin + instruction.offset;
             // One that begins within another, as no compiler writes it.
             if (pc < covered) continue;
@@ -192,6 +195,8 @@ class Compiler {
     std::optional<std::vector<Function>> functions_;           // if there is a hole
     std::vector<std::pair<StatedAddress, unwind_rule>> rows_;  // of one description
     UnwindTableStatistics statistics_;
+    std::vector<CodeSpan> analyzed_;
+    std::vector<uint8_t> code_;  // of one function
 };
 
 }  // namespace
@@ -213,9 +218,9 @@ Result<std::vector<UnwindTable>> compile_unwind_tables(const ElfFile& file, size
     if (file.machine() != EM_X86_64) {
         return fail(file.name() + ": unwind tables are made for x86-64 only");
     }
-    const std::vector<CodeRange> ranges = executable_ranges(file);
+    const std::vector<CodeSpan> ranges = executable_ranges(file);
     UnwindTableStatistics statistics;
-    for (const CodeRange& range : ranges) statistics.executable_bytes += range.end - range.begin;
+    for (const CodeSpan& range : ranges) statistics.executable_bytes += range.end - range.begin;
     if (statistics.executable_bytes > kMaxExecutableBytes) {
         return fail(fmt::format("{}: {} bytes of code are more than the {} that are supported",
                                 file.name(), statistics.executable_bytes, kMaxExecutableBytes));
@@ -224,7 +229,7 @@ Result<std::vector<UnwindTable>> compile_unwind_tables(const ElfFile& file, size
     const FrameEntries entries(file);
     Compiler compiler(file, entries);
     std::vector<UnwindTable> tables;
-    for (const CodeRange& range : ranges) {
+    for (const CodeSpan& range : ranges) {
         const auto all = entries.descriptions();
         const auto is_below = [](const Description& description, StatedAddress address) {
             return description.begin < address;
@@ -243,7 +248,10 @@ Result<std::vector<UnwindTable>> compile_unwind_tables(const ElfFile& file, size
     statistics.analyzed_bytes = compiler.statistics().analyzed_bytes;
     statistics.bad_descriptions =
         compiler.statistics().bad_descriptions + entries.bad_descriptions();
-    if (!tables.empty()) tables.front().statistics = statistics;
+    if (!tables.empty()) {
+        tables.front().statistics = statistics;
+        tables.front().analyzed = compiler.take_analyzed();
+    }
     return tables;
 }
 

@@ -39,6 +39,12 @@ struct UnwindTableStatistics {
     uint64_t executable_bytes = 0;  // of the PT_LOAD segments with PF_X
 };
 
+struct CodeSpan {
+    StatedAddress begin;
+    StatedAddress end;
+    bool operator==(const CodeSpan&) const = default;
+};
+
 // A table as it is stored in a slab, for consecutive 256-byte pages from first_page on.
 struct UnwindTable {
     uint32_t first_page = 0;         // stated address >> UNWIND_PAGE_SHIFT
@@ -46,6 +52,8 @@ struct UnwindTable {
     std::vector<uint16_t> rows;      // 16-bit units
     std::vector<unwind_rule> rules;  // rules[0] is CFA_NONE
     UnwindTableStatistics statistics;
+    // Functions whose rules depend on their code and their symbols, because nothing describes them.
+    std::vector<CodeSpan> analyzed;
 
     [[nodiscard]] size_t size_words() const {
         return index.size() + (rows.size() + 1) / 2 + rules.size() * 2;
@@ -56,8 +64,9 @@ struct UnwindTable {
 
 // Tables for one file, sorted: one per run of executable segments (normally one), more if it would
 // not fit max_words (a slab), none if the file has no call frame information. The first one carries
-// the statistics of all. Holes of less than 16 bytes between descriptions keep the rule before
-// them. Fails for files that are not for x86-64 or have more than 1 GiB of code.
+// the statistics and the analyzed code of all. Holes of less than 16 bytes between descriptions
+// keep the rule before them. Fails for files that are not for x86-64 or have more than 1 GiB of
+// code.
 [[nodiscard]] Result<std::vector<UnwindTable>> compile_unwind_tables(
     const ElfFile& file, size_t max_words = UNWIND_SLAB_WORDS);
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -37,18 +38,21 @@ struct Header {
     uint32_t tables;
     uint32_t reserved;  // 0
     uint64_t bytes;     // of the whole entry
-    uint64_t checksum;  // XXH3 of all that follows
+    uint64_t checksum;  // XXH3 of all that follows, also of the next field
+    uint64_t code_checksum;
 };
-static_assert(sizeof(Header) == 40);
+static_assert(sizeof(Header) == 48);
+constexpr size_t kChecksumFrom = offsetof(Header, code_checksum);
 
 struct TableHeader {
     uint32_t first_page;
     uint32_t pages;
     uint32_t row_units;
     uint32_t rules;
+    uint64_t analyzed_spans;
     elf::UnwindTableStatistics statistics;
 };
-static_assert(sizeof(TableHeader) == 16 + sizeof(elf::UnwindTableStatistics));
+static_assert(sizeof(TableHeader) == 24 + sizeof(elf::UnwindTableStatistics));
 
 template <class T>
 void append(std::vector<uint8_t>& bytes, const T* from, size_t count) {
@@ -135,6 +139,36 @@ std::string key_of(const elf::ElfFile& file) {
     return elf::to_hex({canonical.digest, sizeof(canonical.digest)});
 }
 
+// Of the code that was analyzed, and of what tells where its functions begin and end; 0 if there is
+// none, nullopt if it cannot be read.
+std::optional<uint64_t> checksum_of_code(const elf::ElfFile& file,
+                                         std::span<const elf::UnwindTable> tables) {
+    const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                                XXH3_freeState);
+    XXH3_64bits_reset(state.get());
+    const auto add = [&](std::span<const uint8_t> bytes) {
+        const uint64_t size = bytes.size();
+        XXH3_64bits_update(state.get(), &size, sizeof(size));
+        XXH3_64bits_update(state.get(), bytes.data(), bytes.size());
+    };
+    bool has_code = false;
+    std::vector<uint8_t> code;
+    for (const elf::UnwindTable& table : tables) {
+        for (const elf::CodeSpan& span : table.analyzed) {
+            has_code = true;
+            // An entry may lie.
+            if (span.end.value - span.begin.value > kMaxEntryBytes) return std::nullopt;
+            code.resize(span.end - span.begin);
+            if (!file.copy_from(span.begin, code)) return std::nullopt;
+            add(code);
+        }
+    }
+    if (!has_code) return 0;
+    for (const char* name : {".dynsym", ".symtab"})
+        if (const elf::Section* section = file.section(name)) add(file.section_bytes(*section));
+    return XXH3_64bits_digest(state.get());
+}
+
 bool is_ours(const struct stat& status) {
     return status.st_uid == geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
@@ -169,17 +203,21 @@ bool write_all(int fd, std::span<const uint8_t> bytes) {
 }  // namespace
 
 std::vector<uint8_t> write_entry(const elf::BuildId& build_id,
-                                 std::span<const elf::UnwindTable> tables) {
+                                 std::span<const elf::UnwindTable> tables, uint64_t code_checksum) {
     std::vector<uint8_t> bytes(sizeof(Header));
     append(bytes, build_id.data(), build_id.size());
     for (const elf::UnwindTable& table : tables) {
-        const TableHeader header{table.first_page, static_cast<uint32_t>(table.index.size()),
+        const TableHeader header{table.first_page,
+                                 static_cast<uint32_t>(table.index.size()),
                                  static_cast<uint32_t>(table.rows.size()),
-                                 static_cast<uint32_t>(table.rules.size()), table.statistics};
+                                 static_cast<uint32_t>(table.rules.size()),
+                                 table.analyzed.size(),
+                                 table.statistics};
         append(bytes, &header, 1);
         append(bytes, table.index.data(), table.index.size());
         append(bytes, table.rows.data(), table.rows.size());
         append(bytes, table.rules.data(), table.rules.size());
+        append(bytes, table.analyzed.data(), table.analyzed.size());
     }
     Header header{};
     std::memcpy(header.magic, kMagic, sizeof(kMagic));
@@ -187,38 +225,40 @@ std::vector<uint8_t> write_entry(const elf::BuildId& build_id,
     header.build_id_bytes = static_cast<uint32_t>(build_id.size());
     header.tables = static_cast<uint32_t>(tables.size());
     header.bytes = bytes.size();
-    header.checksum = XXH3_64bits(bytes.data() + sizeof(Header), bytes.size() - sizeof(Header));
+    header.code_checksum = code_checksum;
+    std::memcpy(bytes.data(), &header, sizeof(header));
+    header.checksum = XXH3_64bits(bytes.data() + kChecksumFrom, bytes.size() - kChecksumFrom);
     std::memcpy(bytes.data(), &header, sizeof(header));
     return bytes;
 }
 
-std::optional<std::vector<elf::UnwindTable>> read_entry(const elf::BuildId& build_id,
-                                                        std::span<const uint8_t> bytes) {
-    const size_t size = bytes.size();
+std::optional<CacheEntry> read_entry(const elf::BuildId& build_id, std::span<const uint8_t> bytes) {
+    const std::span<const uint8_t> whole = bytes;
     Header header{};
     if (!take(bytes, &header, 1)) return std::nullopt;
     if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0 || header.version != kVersion ||
-        header.bytes != size)
+        header.bytes != whole.size())
         return std::nullopt;
     if (header.tables > kMaxTables || header.build_id_bytes != build_id.size()) return std::nullopt;
-    if (header.reserved != 0 || XXH3_64bits(bytes.data(), bytes.size()) != header.checksum)
+    const auto checked = whole.subspan(kChecksumFrom);
+    if (header.reserved != 0 || XXH3_64bits(checked.data(), checked.size()) != header.checksum)
         return std::nullopt;
     elf::BuildId stored;
     if (!take(bytes, stored, header.build_id_bytes) || stored != build_id) return std::nullopt;
-    std::vector<elf::UnwindTable> tables;
+    CacheEntry entry{.tables = {}, .code_checksum = header.code_checksum};
     for (uint32_t i = 0; i < header.tables; ++i) {
         TableHeader sizes{};
-        elf::UnwindTable& table = tables.emplace_back();
+        elf::UnwindTable& table = entry.tables.emplace_back();
         if (!take(bytes, &sizes, 1) || !take(bytes, table.index, sizes.pages) ||
             !take(bytes, table.rows, sizes.row_units) || !take(bytes, table.rules, sizes.rules) ||
-            !is_sound(table)) {
+            !take(bytes, table.analyzed, sizes.analyzed_spans) || !is_sound(table)) {
             return std::nullopt;
         }
         table.first_page = sizes.first_page;
         table.statistics = sizes.statistics;
     }
     if (!bytes.empty()) return std::nullopt;
-    return tables;
+    return entry;
 }
 
 std::string TableCache::default_directory() {
@@ -255,12 +295,17 @@ std::optional<std::vector<elf::UnwindTable>> TableCache::load(const elf::ElfFile
     std::vector<uint8_t> bytes(static_cast<size_t>(status.st_size));
     if (pread(fd.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
         return std::nullopt;
-    return read_entry(file.build_id(), bytes);
+    auto entry = read_entry(file.build_id(), bytes);
+    if (!entry || checksum_of_code(file, entry->tables) != entry->code_checksum)
+        return std::nullopt;
+    return std::move(entry->tables);
 }
 
 void TableCache::store(const elf::ElfFile& file, std::span<const elf::UnwindTable> tables) const {
     if (!can_be_cached(file) || tables.size() > kMaxTables) return;
-    const std::vector<uint8_t> bytes = write_entry(file.build_id(), tables);
+    const auto code_checksum = checksum_of_code(file, tables);
+    if (!code_checksum) return;
+    const std::vector<uint8_t> bytes = write_entry(file.build_id(), tables, *code_checksum);
     if (bytes.size() > kMaxEntryBytes) return;
     static std::atomic<uint32_t> count{0};
     const std::string temporary = fmt::format(".new-{}-{}", getpid(), count++);

@@ -3,12 +3,13 @@
 //
 //   DIRECTORY/KEY    header | build id | tables (first page, sizes, index, rows, rules)
 //
-// The key is a hash of the build id and of everything a table is made from: call frame information,
-// executable segments. A file that merely claims the build id of another one cannot leave its
-// tables in the other's place. Entries are written beside and renamed into place. The directory
-// must be ours and not writable by others, or nothing is read from or written to it; nevertheless
-// every size and number in an entry is verified: the worst that a damaged one does is to be
-// compiled again. Thread-safe.
+// The key is a hash of the build id and of what every table is made from: call frame information,
+// executable segments. Code that nothing describes, whose rules come from its instructions, is
+// compared by a checksum when an entry is loaded. A file that merely claims the build id of another
+// one cannot leave its tables in the other's place. Entries are written beside and renamed into
+// place. The directory must be ours and not writable by others, or nothing is read from or written
+// to it; nevertheless every size and number in an entry is verified: the worst that a damaged one
+// does is to be compiled again. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -48,11 +49,17 @@ class TableCache {
     UniqueFd directory_;
 };
 
+struct CacheEntry {
+    std::vector<elf::UnwindTable> tables;
+    uint64_t code_checksum = 0;  // of the analyzed code and its symbols; 0 without any
+};
+
 // The content of an entry, and back; nullopt unless it is one of this build id that is sound in
 // itself.
 [[nodiscard]] std::vector<uint8_t> write_entry(const elf::BuildId& build_id,
-                                               std::span<const elf::UnwindTable> tables);
-[[nodiscard]] std::optional<std::vector<elf::UnwindTable>> read_entry(
-    const elf::BuildId& build_id, std::span<const uint8_t> bytes);
+                                               std::span<const elf::UnwindTable> tables,
+                                               uint64_t code_checksum);
+[[nodiscard]] std::optional<CacheEntry> read_entry(const elf::BuildId& build_id,
+                                                   std::span<const uint8_t> bytes);
 
 }  // namespace pyebpf::native

@@ -47,6 +47,22 @@ TEST(FileContents, GivesTheBytesOfTheFile) {
     }
 }
 
+TEST(FileContents, CopiesWithoutKeeping) {
+    std::vector<uint8_t> all(kBytes);
+    for (uint64_t i = 0; i < kBytes; ++i) all[i] = expected_at(i);
+    const auto of_file = FileContents::of_file(make_file(), "x");
+    ASSERT_TRUE(of_file);
+    const auto of_bytes = FileContents::of_bytes(all);
+    for (const FileContents* contents : {of_file->get(), of_bytes.get()}) {
+        std::vector<uint8_t> part(120'000);
+        EXPECT_TRUE(contents->copy(50'000, part));
+        EXPECT_TRUE(holds(part, 50'000));
+        EXPECT_FALSE(contents->copy(kBytes - part.size() + 1, part));
+        EXPECT_FALSE(contents->copy(UINT64_MAX, part));
+        EXPECT_TRUE(contents->copy(kBytes, {}));
+    }
+}
+
 TEST(FileContents, RefusesRangesOutsideTheFile) {
     const auto contents = FileContents::of_file(make_file(), "x");
     ASSERT_TRUE(contents);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -80,8 +81,35 @@ TEST_F(TableCacheTest, GivesBackWhatWasStored) {
     EXPECT_FALSE(only_entry().empty());  // nothing temporary is left
 }
 
+// tests/data/elf/frames.S, with another frame in a function that no call frame information
+// describes.
+TEST_F(TableCacheTest, IsNotForOtherCodeUnderTheSameBuildId) {
+    std::ifstream stream(UNDESCRIBED_ELF, std::ios::binary);
+    std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(stream), {}};
+    const auto file = elf::ElfFile::from_bytes(bytes, "original");
+    ASSERT_TRUE(file.has_value());
+    const auto tables = elf::compile_unwind_tables(**file);
+    ASSERT_TRUE(tables.has_value());
+    ASSERT_FALSE(tables->front().analyzed.empty());
+    const auto cache = TableCache::open(cache_folder());
+    cache->store(**file, *tables);
+    const auto loaded = cache->load(**file);
+    ASSERT_TRUE(loaded.has_value());
+    EXPECT_TRUE(are_equal(*loaded, *tables));
+    EXPECT_EQ(loaded->front().analyzed, tables->front().analyzed);
+
+    const std::vector<uint8_t> allocate_80{0x48, 0x83, 0xec, 80};  // sub $80,%rsp
+    const auto found = std::ranges::search(bytes, allocate_80).begin();
+    ASSERT_NE(found, bytes.end());
+    found[3] = 96;
+    const auto other = elf::ElfFile::from_bytes(bytes, "other");
+    ASSERT_TRUE(other.has_value());
+    EXPECT_EQ((*other)->build_id(), (*file)->build_id());
+    EXPECT_FALSE(cache->load(**other).has_value());
+}
+
 TEST_F(TableCacheTest, RefusesEveryDamage) {
-    const std::vector<uint8_t> good = write_entry(file_->build_id(), tables_);
+    const std::vector<uint8_t> good = write_entry(file_->build_id(), tables_, 7);
     ASSERT_TRUE(read_entry(file_->build_id(), good).has_value());
     std::mt19937 random(1);
     for (int i = 0; i < 300; ++i) {
@@ -102,7 +130,7 @@ TEST_F(TableCacheTest, RefusesEveryDamage) {
 // A checksum is no secret: who writes an entry on purpose gets it right.
 TEST_F(TableCacheTest, RefusesTablesThatPointOutsideThemselves) {
     const auto is_refused = [](const elf::UnwindTable& table) {
-        return !read_entry({}, write_entry({}, std::span(&table, 1))).has_value();
+        return !read_entry({}, write_entry({}, std::span(&table, 1), 0)).has_value();
     };
     elf::UnwindTable table;
     table.rules = {{.cfa_kind = CFA_NONE}, {.cfa_offset = 8, .cfa_kind = CFA_RSP}};
