@@ -39,10 +39,12 @@ struct DecodedInstruction {
     ZydisDecodedInstruction facts;
     std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
 
-    // Of a 64-bit register operand.
+    // Of a 64-bit register operand; one that is not written down is none.
     [[nodiscard]] std::optional<size_t> register_at(size_t index) const {
         const ZydisDecodedOperand& operand = operands[index];
-        if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || operand.size != 64) return std::nullopt;
+        if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || operand.size != 64 ||
+            index >= facts.operand_count_visible)
+            return std::nullopt;
         return register_number(operand.reg.value);
     }
     [[nodiscard]] std::optional<int64_t> immediate_at(size_t index) const {

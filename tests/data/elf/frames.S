@@ -220,6 +220,7 @@
     pushf
     label branches_flags
     popf
+    label branches_flags_popped
     call 2f
     ret
 2:  label branches_inner

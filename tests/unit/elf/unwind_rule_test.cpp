@@ -68,6 +68,7 @@ const Expectation kExpectations[] = {
     {"unreached", {0, 0, CFA_NONE, RBP_SAME}},
     {"branches_other", {8, 0, CFA_RSP, RBP_SAME}},
     {"branches_flags", {16, 0, CFA_RSP, RBP_SAME}},
+    {"branches_flags_popped", {8, 0, CFA_RSP, RBP_SAME}},
     {"branches_inner", {8, 0, CFA_RSP, RBP_SAME}},
     {"branches_inner_pushed", {16, 0, CFA_RSP, RBP_SAME}},
     {"meeting_pushed", {16, 0, CFA_RSP, RBP_SAME}},
