@@ -3,6 +3,7 @@
 
 Its image has a program to wait with and empty folders to mount others on. Nothing outlives close().
 """
+import contextlib
 import hashlib
 import io
 import json
@@ -53,12 +54,15 @@ class Containerd:
             stderr=subprocess.PIPE,
             text=True,
         )
-        log = Lines(self.process.stderr)
-        log.wait_for("containerd successfully booted")
-        archive = os.path.join(self.folder, "image.tar")
-        write_image(archive)
-        command = ["ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", archive]
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=HANG_SECONDS)
+        try:
+            Lines(self.process.stderr).wait_for("containerd successfully booted")
+            archive = os.path.join(self.folder, "image.tar")
+            write_image(archive)
+            command = ["ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", archive]
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=HANG_SECONDS)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
         self.process.terminate()
@@ -66,7 +70,9 @@ class Containerd:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(os.path.dirname(self.socket), ignore_errors=True)
         for hierarchy in {cgroup_root(), *hierarchies()}:
-            remove_cgroup(os.path.join(hierarchy, "kubepods"))
+            remove_cgroup(os.path.join(hierarchy, "kubepods", "pod" + POD_UID))
+            with contextlib.suppress(OSError):  # not there, or others' pods are in it
+                os.rmdir(os.path.join(hierarchy, "kubepods"))
 
     def pod(self, name, container, suite, minor, *program):
         """A pod of one container, which runs a program of tests/programs."""
