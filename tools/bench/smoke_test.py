@@ -8,7 +8,8 @@ import sys
 OVERHEAD = pathlib.Path(__file__).resolve().parent / "overhead"
 # Title of each table and its rows: 3 targets x 2 rates, 2 commands x 2 rates, 10 kinds of stacks, 2 commands cold and warm.
 TABLES = {"Slowdown of the target": 6, "pyebpf itself": 4, "hot (1,000 Hz)": 10, "cold (99 Hz)": 10, "Start-up": 4}
-NUMBER = re.compile(r"^[\d,]+(\.\d+)?( \([\d,.]+-[\d,.]+\))?$|^\d+ \+ \d+$")
+# The difference of two CPU times can come out negative in so short a run.
+NUMBER = re.compile(r"^-?[\d,]+(\.\d+)?( \(-?[\d,.]+--?[\d,.]+\))?$|^\d+ \+ \d+$")
 
 
 def main(build):
