@@ -24,6 +24,7 @@ except ImportError:
     frames = tower = None
 
 LOOPS = 100000
+LEAST_ROUNDS = 300  # of each thread, some 50 ms: with the GIL of 2.7 one may wait until the time is over
 
 
 def spin_in_c():
@@ -80,13 +81,17 @@ def by_python_signal():
 
 
 def hold(end):
-    while clock() < end:
+    rounds = 0
+    while clock() < end or rounds < LEAST_ROUNDS:
         frames.spin(LOOPS)
+        rounds += 1
 
 
 def release(end):
-    while clock() < end:
+    rounds = 0
+    while clock() < end or rounds < LEAST_ROUNDS:
         frames.spin_released(LOOPS)
+        rounds += 1
 
 
 def start_threads(end):
