@@ -84,7 +84,7 @@ bool measure(const std::string& path, int rounds, const native::TableCache& cach
         const auto file = elf::ElfFile::open(path);
         const auto again = elf::ElfFile::open(path);
         if (!file || !again) {
-            std::fprintf(stderr, "%s\n", file.error().message.c_str());
+            std::fprintf(stderr, "%s\n", (file ? again : file).error().message.c_str());
             return false;
         }
         baseline.push_back(milliseconds([&] { count_entries(path); }));
@@ -122,9 +122,9 @@ int main(int argc, char** argv) {
         return 2;
     }
     elf_version(EV_CURRENT);
-    auto folder = TemporaryFolder::make();
-    if (!folder) return 1;
-    const auto cache = native::TableCache::open(folder->path());
+    const auto folder = TemporaryFolder::make();
+    const auto cache = folder ? native::TableCache::open(folder->path())
+                              : Result<native::TableCache>(tl::unexpected(folder.error()));
     if (!cache) {
         std::fprintf(stderr, "%s\n", cache.error().message.c_str());
         return 1;

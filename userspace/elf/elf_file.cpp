@@ -281,15 +281,19 @@ std::span<const uint8_t> ElfFile::section_bytes(const Section& section) const {
     return contents_->range(section.offset.value, section.size);
 }
 
-std::span<const uint8_t> ElfFile::at(StatedAddress address, uint64_t size) const {
+std::optional<uint64_t> ElfFile::offset_of(StatedAddress address, uint64_t size) const {
     for (const Segment& segment : segments_) {
         if (segment.type != PT_LOAD || address < segment.address) continue;
         const uint64_t into = address - segment.address;
-        if (into < segment.file_size && size <= segment.file_size - into) {
-            return contents_->range(segment.offset.value + into, size);
-        }
+        if (into < segment.file_size && size <= segment.file_size - into)
+            return segment.offset.value + into;
     }
-    return {};
+    return std::nullopt;
+}
+
+std::span<const uint8_t> ElfFile::at(StatedAddress address, uint64_t size) const {
+    const auto offset = offset_of(address, size);
+    return offset ? contents_->range(*offset, size) : std::span<const uint8_t>();
 }
 
 std::span<const uint8_t> ElfFile::bytes_from(StatedAddress address, uint64_t max_size) const {
@@ -303,13 +307,8 @@ std::span<const uint8_t> ElfFile::bytes_from(StatedAddress address, uint64_t max
 }
 
 bool ElfFile::copy_from(StatedAddress address, std::span<uint8_t> to) const {
-    for (const Segment& segment : segments_) {
-        if (segment.type != PT_LOAD || address < segment.address) continue;
-        const uint64_t into = address - segment.address;
-        if (into < segment.file_size && to.size() <= segment.file_size - into)
-            return contents_->copy(segment.offset.value + into, to);
-    }
-    return false;
+    const auto offset = offset_of(address, to.size());
+    return offset && contents_->copy(*offset, to);
 }
 
 std::optional<uint64_t> ElfFile::read_u64(StatedAddress address) const {

@@ -164,6 +164,9 @@ class ElfFile {
     void parse_dynamic();
     void parse_build_id();
 
+    // Where size bytes of file contents at a stated address are; nullopt unless one PT_LOAD covers
+    // all of them.
+    [[nodiscard]] std::optional<uint64_t> offset_of(StatedAddress address, uint64_t size) const;
     [[nodiscard]] const Section* section_of_type(uint32_t type) const;
     [[nodiscard]] std::span<const uint8_t> dynamic_entries() const;
     [[nodiscard]] std::span<const uint8_t> dynamic_strings() const;

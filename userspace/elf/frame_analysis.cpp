@@ -4,15 +4,17 @@
 #include <Zydis/Zydis.h>
 
 #include <optional>
+#include <utility>
+
+#include "elf/unwind_rule_x86_64.h"
 
 namespace pyebpf::elf {
 
 namespace {
 
-// DWARF numbers: System V ABI, AMD64 supplement, figure 3.36.
-constexpr size_t kFramePointer = 6;
-constexpr size_t kStackPointer = 7;
-// rax, rdx, rcx, rsi, rdi, r8 to r11: what a call does not preserve.
+constexpr size_t kFramePointer = kFrameRegistersX86_64.frame_pointer;
+constexpr size_t kStackPointer = kFrameRegistersX86_64.stack_pointer;
+// By DWARF number: rax, rdx, rcx, rsi, rdi, r8 to r11: what a call does not preserve.
 constexpr std::array<size_t, 9> kCallClobbered{0, 1, 2, 4, 5, 8, 9, 10, 11};
 // The ones that keep a copy of the stack pointer for the whole function come first.
 constexpr std::array<size_t, 14> kCfaCandidates{3, 12, 13, 14, 15, 10, 11, 0, 1, 2, 4, 5, 8, 9};

@@ -95,9 +95,9 @@ std::vector<Function> functions_of(const ElfFile& file) {
     }
     const StatedAddress start = file.entry();
     if (is_process_start(file, start)) functions.push_back({start, start + kMaxStartBytes, true});
-    std::ranges::sort(functions, [](const Function& a, const Function& b) {
-        return std::tuple(a.begin, b.is_process_start, b.end) <
-               std::tuple(b.begin, a.is_process_start, a.end);
+    // Of those that begin at one address the start of the process counts, or the longest.
+    std::ranges::sort(functions, {}, [](const Function& one) {
+        return std::tuple(one.begin, !one.is_process_start, ~one.end.value);
     });
     const auto same = std::ranges::unique(functions, {}, &Function::begin);
     functions.erase(same.begin(), same.end());

@@ -25,7 +25,7 @@ namespace {
 
 constexpr char kMagic[8] = {'p', 'y', 'e', 'b', 'p', 'f', 'u', 'w'};
 // Count up when the compiler of unwind tables or their encoding changes.
-constexpr uint32_t kVersion = 6;
+constexpr uint32_t kVersion = 7;
 constexpr uint64_t kMaxEntryBytes = 64 << 20;
 constexpr size_t kMaxBuildIdBytes = 64;
 constexpr uint32_t kMaxTables = 4096;
@@ -100,42 +100,44 @@ bool is_sound(const elf::UnwindTable& table) {
     return true;
 }
 
+class ContentHash {
+  public:
+    ContentHash() : state_(XXH3_createState(), XXH3_freeState) { XXH3_128bits_reset(state_.get()); }
+
+    void add(uint64_t number) { XXH3_128bits_update(state_.get(), &number, sizeof(number)); }
+    void add(std::span<const uint8_t> bytes) {
+        add(uint64_t{bytes.size()});
+        XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
+    }
+    [[nodiscard]] XXH128_hash_t digest() const { return XXH3_128bits_digest(state_.get()); }
+
+  private:
+    std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_;
+};
+
 // Names an entry: a hash of what the tables of a file depend on.
 std::string key_of(const elf::ElfFile& file) {
-    const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                                XXH3_freeState);
-    XXH3_128bits_reset(state.get());
-    const auto add = [&](const void* bytes, size_t size) {
-        XXH3_128bits_update(state.get(), bytes, size);
-    };
-    const auto add_number = [&](uint64_t number) { add(&number, sizeof(number)); };
-    add_number(kVersion);
-    add_number(file.machine());
-    add_number(file.build_id().size());
-    add(file.build_id().data(), file.build_id().size());
+    ContentHash hash;
+    hash.add(uint64_t{kVersion});
+    hash.add(uint64_t{file.machine()});
+    hash.add(file.build_id());
     for (const elf::Segment& segment : file.segments()) {
         if (segment.type != PT_LOAD && segment.type != PT_GNU_EH_FRAME) continue;
         for (const uint64_t number : {uint64_t{segment.type}, uint64_t{segment.flags},
                                       segment.address.value, segment.file_size}) {
-            add_number(number);
+            hash.add(number);
         }
-        if (segment.type == PT_GNU_EH_FRAME) {
-            const auto bytes = file.at(segment.address, segment.file_size);
-            add_number(bytes.size());
-            add(bytes.data(), bytes.size());
-        }
+        if (segment.type == PT_GNU_EH_FRAME) hash.add(file.at(segment.address, segment.file_size));
     }
     for (const char* name : {".eh_frame", ".debug_frame"}) {
         const elf::Section* section = file.section(name);
         if (section == nullptr) continue;
-        const auto bytes = file.section_bytes(*section);
-        add_number(section->address.value);
-        add_number(section->flags);
-        add_number(bytes.size());
-        add(bytes.data(), bytes.size());
+        hash.add(section->address.value);
+        hash.add(section->flags);
+        hash.add(file.section_bytes(*section));
     }
     XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state.get()));
+    XXH128_canonicalFromHash(&canonical, hash.digest());
     return elf::to_hex({canonical.digest, sizeof(canonical.digest)});
 }
 
@@ -143,14 +145,7 @@ std::string key_of(const elf::ElfFile& file) {
 // none, nullopt if it cannot be read.
 std::optional<uint64_t> checksum_of_code(const elf::ElfFile& file,
                                          std::span<const elf::UnwindTable> tables) {
-    const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                                XXH3_freeState);
-    XXH3_64bits_reset(state.get());
-    const auto add = [&](std::span<const uint8_t> bytes) {
-        const uint64_t size = bytes.size();
-        XXH3_64bits_update(state.get(), &size, sizeof(size));
-        XXH3_64bits_update(state.get(), bytes.data(), bytes.size());
-    };
+    ContentHash hash;
     bool has_code = false;
     std::vector<uint8_t> code;
     for (const elf::UnwindTable& table : tables) {
@@ -160,13 +155,14 @@ std::optional<uint64_t> checksum_of_code(const elf::ElfFile& file,
             if (span.end.value - span.begin.value > kMaxEntryBytes) return std::nullopt;
             code.resize(span.end - span.begin);
             if (!file.copy_from(span.begin, code)) return std::nullopt;
-            add(code);
+            hash.add(code);
         }
     }
     if (!has_code) return 0;
     for (const char* name : {".dynsym", ".symtab"})
-        if (const elf::Section* section = file.section(name)) add(file.section_bytes(*section));
-    return XXH3_64bits_digest(state.get());
+        if (const elf::Section* section = file.section(name))
+            hash.add(file.section_bytes(*section));
+    return hash.digest().low64;
 }
 
 bool is_ours(const struct stat& status) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unwind tables on disk, so that a file is compiled once per machine and not once per recording.
 //
-//   DIRECTORY/KEY    header | build id | tables (first page, sizes, index, rows, rules)
+//   DIRECTORY/KEY    header | build id | tables (first page, sizes, index, rows, rules, code)
 //
 // The key is a hash of the build id and of what every table is made from: call frame information,
 // executable segments. Code that nothing describes, whose rules come from its instructions, is

@@ -136,7 +136,8 @@ ContainerNames names_of_supervised(const CgroupContainer& container, const Found
     if (bundle.empty()) return names;
     if (const auto text = read_in_root(found.pid, bundle + "/config.json")) {
         merge(names, parse_oci_annotations(*text));
-        const std::string folder = parse_docker_folder(*text, container.id);
+        const std::string folder =
+            names.name.empty() ? parse_docker_folder(*text, container.id) : std::string();
         if (!folder.empty()) {
             if (const auto config = read_in_root(found.pid, folder + "/config.v2.json"))
                 merge(names, parse_docker_config(*config));
