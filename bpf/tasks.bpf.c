@@ -37,6 +37,17 @@ static __always_inline int polls_one_file(const struct pt_regs *registers)
            CALL_ARGUMENT_2(registers) == 1;
 }
 
+/* Waits, not wakes. */
+static __always_inline int is_futex_wait(const struct pt_regs *registers)
+{
+    __u64 number = CALL_NUMBER(registers);
+    __u32 command = CALL_ARGUMENT_2(registers) & FUTEX_COMMAND_BITS;
+
+    if (number >= SYSTEM_CALLS || wait_rules[number & (SYSTEM_CALLS - 1)] != WAIT_FUTEX)
+        return 0;
+    return number != CALL_FUTEX || command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
+}
+
 /* Registers, and what it waits for by them. */
 static __always_inline void read_registers(struct task_scratch *scratch, struct task_struct *task,
                                            const struct task_facts *facts)
@@ -57,6 +68,8 @@ static __always_inline void read_registers(struct task_scratch *scratch, struct 
     if (in_call) {
         record->flags |= TASK_IN_SYSCALL;
         record->argument_1 = CALL_ARGUMENT_1(&scratch->saved);
+        if (is_futex_wait(&scratch->saved))
+            record->flags |= TASK_IN_FUTEX_WAIT;
     }
     if (is_compat_code(&scratch->saved))
         record->flags |= TASK_COMPAT;

@@ -79,6 +79,7 @@ static const __u8 wait_rules[SYSTEM_CALLS] = {
     [449] = THREAD_LOCK,    /* futex_waitv */
     [455] = WAIT_FUTEX,     /* futex_wait */
 };
+#define CALL_FUTEX 202
 #define CALL_NUMBER(registers) ((registers)->orig_ax)
 #define CALL_ARGUMENT_1(registers) ((registers)->di)
 #define CALL_ARGUMENT_2(registers) ((registers)->si)
@@ -91,6 +92,11 @@ static const __u8 wait_rules[SYSTEM_CALLS] = {
 #define FILE_TYPE_BLOCK 0060000
 #define FILE_TYPE_DIRECTORY 0040000
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h: eventfd, timerfd … */
+
+/* include/uapi/linux/futex.h */
+#define FUTEX_WAIT 0
+#define FUTEX_WAIT_BITSET 9
+#define FUTEX_COMMAND_BITS 127
 
 #define F_SETLKW 7
 #define F_OFD_SETLKW 38

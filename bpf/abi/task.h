@@ -18,6 +18,7 @@ enum task_flag {
     TASK_COMPAT = 1 << 2,     /* 32-bit code: no registers */
     TASK_NO_MEMORY = 1 << 3,  /* a kernel thread, or one that is ending: no registers */
     TASK_POLLS_ONE = 1 << 4,  /* activity depends on the descriptor in the pollfd at argument_1 */
+    TASK_IN_FUTEX_WAIT = 1 << 5, /* for the futex at argument_1, even if it is runnable now */
 };
 
 struct task_record {

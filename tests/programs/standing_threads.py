@@ -85,6 +85,9 @@ def deep_sleeper(seconds):
 
 def hold_gil(seconds):
     end = clock() + seconds
+    if hasattr(sys, "setswitchinterval"):
+        sys.setswitchinterval(seconds)  # or gil-waiter wakes up every 5 ms, and runs then
+        C_WITH_GIL.usleep(20000)  # until its last short wait is over
     ready()
     while clock() < end:
         C_WITH_GIL.usleep(400000)  # stands:holder

@@ -47,11 +47,13 @@ uint8_t wait_for_polled_file(const task_record& task) {
     return THREAD_PIPE;
 }
 
-bool is_within(const gil_place& place, uint64_t address) {
-    return place.bytes != 0 && address - place.start < place.bytes;
-}
-
 }  // namespace
+
+bool awaits_gil(const task_record& task, const gil_place& gil) {
+    const bool may_wait = task.activity == THREAD_LOCK || task.activity == THREAD_RUN_QUEUE;
+    return may_wait && (task.flags & TASK_IN_FUTEX_WAIT) != 0 && gil.bytes != 0 &&
+           task.argument_1 - gil.start < gil.bytes;
+}
 
 struct TaskWalker::Stacks {
     native_stack native;
@@ -105,8 +107,7 @@ void TaskWalker::walk_python(const task_record& task, const python_process& proc
     find_python_facts(&thread, &facts);
     walked.flags |= static_cast<uint16_t>(facts.flags);
     walked.thread_state = facts.thread_state;
-    if (walked.activity == THREAD_LOCK && is_within(facts.gil, task.argument_1))
-        walked.activity = THREAD_GIL;
+    if (awaits_gil(task, facts.gil)) walked.activity = THREAD_GIL;
 
     python_stack& stack = stacks_->python;
     walk_python_thread(&thread, &stack);

@@ -12,7 +12,13 @@
 #include "pipeline/local_tables.h"
 #include "pipeline/python_variables.h"
 
+struct gil_place;  // walkers/walkers.h
+
 namespace pyebpf::pipeline {
+
+// Whether a thread that is not on a CPU waits for the GIL. Since CPython 3.2 it wakes up every 5 ms
+// (sys.getswitchinterval) to ask for it: being runnable for that is no other state.
+[[nodiscard]] bool awaits_gil(const task_record& task, const gil_place& gil);
 
 struct WalkedThread {
     std::vector<native_frame> native;  // leaf first, as in a stack record
