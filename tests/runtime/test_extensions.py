@@ -88,7 +88,7 @@ class Extensions(RootTestCase):
         """Of the stacks that have `first`, those that spin have exactly the expected frames from there on."""
         spinning = stacks.where(lambda stack: described(stack)[-1] == expected[-1] and first in described(stack))
         right = spinning.where(lambda stack: below(stack, first) == expected)
-        self.assert_enough(right, ENOUGH, first)
+        self.assert_enough(right, ENOUGH, "%s; of all:\n%s" % (first, stacks.describe(5)))
         rest = spinning.where(lambda stack: below(stack, first) != expected)
         # A stack that ended early has the leaf side of the expected native frames, and all Python frames.
         python = [name for name in expected if " " not in name and name != "libc"]
