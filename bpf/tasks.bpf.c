@@ -31,19 +31,16 @@ struct {
 /* User space decides by the descriptor: the memory of another process is out of reach here. */
 static __always_inline int polls_one_file(const struct pt_regs *registers)
 {
-    __u64 number = CALL_NUMBER(registers);
-
-    return number < SYSTEM_CALLS && wait_rules[number & (SYSTEM_CALLS - 1)] == WAIT_POLL &&
-           CALL_ARGUMENT_2(registers) == 1;
+    return wait_rule_of(CALL_NUMBER(registers)) == WAIT_POLL && CALL_ARGUMENT_2(registers) == 1;
 }
 
-/* Waits, not wakes. */
+/* A futex call that waits; others wake. */
 static __always_inline int is_futex_wait(const struct pt_regs *registers)
 {
     __u64 number = CALL_NUMBER(registers);
     __u32 command = CALL_ARGUMENT_2(registers) & FUTEX_COMMAND_BITS;
 
-    if (number >= SYSTEM_CALLS || wait_rules[number & (SYSTEM_CALLS - 1)] != WAIT_FUTEX)
+    if (wait_rule_of(number) != WAIT_FUTEX)
         return 0;
     return number != CALL_FUTEX || command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
 }

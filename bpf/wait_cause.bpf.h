@@ -123,6 +123,11 @@ static __always_inline __u8 wait_for_file(struct task_struct *task, __u64 descri
     return THREAD_PIPE; /* and terminals */
 }
 
+static __always_inline __u8 wait_rule_of(__u64 number)
+{
+    return number < SYSTEM_CALLS ? wait_rules[number & (SYSTEM_CALLS - 1)] : WAIT_UNKNOWN;
+}
+
 static __always_inline int is_within(const struct gil_place *place, __u64 address)
 {
     return place->bytes && address - place->start < place->bytes;
@@ -145,7 +150,7 @@ static __always_inline __u8 wait_cause(struct task_struct *task, int preempted, 
     number = CALL_NUMBER(registers);
     argument_1 = CALL_ARGUMENT_1(registers);
     argument_2 = CALL_ARGUMENT_2(registers);
-    rule = number < SYSTEM_CALLS ? wait_rules[number & (SYSTEM_CALLS - 1)] : WAIT_UNKNOWN;
+    rule = wait_rule_of(number);
     if (rule == WAIT_POLL) {
         if (argument_2 > 1)
             return THREAD_POLL;
